@@ -1,0 +1,2 @@
+export * from './gen/google/rpc/error_details';
+export * from './gen/google/rpc/status';
