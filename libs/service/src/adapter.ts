@@ -1,0 +1,190 @@
+import { hash } from 'node:crypto';
+import type * as grpc from '@grpc/grpc-js';
+import type { DescMethod } from '@bufbuild/protobuf';
+import { callerOf } from './caller';
+import { type CallContext, type Guard } from './context';
+import { isMutation } from './contract';
+import { credentialOf } from './credential';
+import { AppError, type Code, toAppError } from './errors';
+import { type Lifetime, lifetimeOf } from './lifetime';
+import { type Logger } from './logger';
+import { callerRequired } from './refusals';
+import { type RpcEntry } from './registration';
+import { type Claim } from './rules';
+import { toStatus } from './status';
+import { decoded, validateRequest } from './validation';
+
+/** Told of a refused mutation whose caller and actor are known, before its answer leaves. Must not throw for control. */
+export type OnRefused = (ctx: CallContext, request: unknown, error: AppError) => Promise<void>;
+
+export interface AdapterOptions {
+  readonly frontEnds: ReadonlySet<string>;
+  readonly guard: Guard | undefined;
+  readonly log: Logger;
+  readonly onRefused: OnRefused | undefined;
+  /** The longest that any call may take, ms. */
+  readonly deadlineMs: number;
+  /** Calls at once, over which further ones are shed. */
+  readonly maxRunning: number;
+  /** Calls whose handlers have not ended, their answers sent or not. */
+  readonly running: Set<symbol>;
+}
+
+/** A method as the adapter sees it: bytes in, bytes out. */
+export interface Method {
+  readonly name: string;
+  readonly descriptor: DescMethod;
+  readonly definition: grpc.MethodDefinition<unknown, unknown>;
+  readonly entry: RpcEntry<unknown, unknown>;
+}
+
+const AUDITED: ReadonlySet<Code> = new Set<Code>([
+  'PERMISSION_DENIED',
+  'FAILED_PRECONDITION',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'ABORTED',
+]);
+
+const ON_REFUSED_LIMIT_MS = 2_000;
+const TRACEPARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/**
+ * A unary call from its bytes to its answer: caller, then fields, then actor, then the handler. A peer that is not
+ * entitled to a step learns nothing of the next.
+ */
+export function unary(method: Method, options: AdapterOptions): grpc.handleUnaryCall<Buffer, Buffer> {
+  const mutation = isMutation(method.descriptor);
+  return (call, done) => {
+    const started = performance.now();
+    const lifetime = lifetimeOf(call, options.deadlineMs);
+    const caller = callerOf(call);
+    const log = callLog(method.name, caller, call.metadata, options.log);
+    const finish = (error: AppError | undefined, answer?: Buffer) => {
+      lifetime.end();
+      report(log, error, performance.now() - started);
+      if (error) done(toStatus(error));
+      else done(null, answer);
+    };
+    if (options.running.size >= options.maxRunning) return finish(overloaded());
+
+    const ticket = Symbol(method.name);
+    options.running.add(ticket);
+    const work = serve(method, call, { caller, log, lifetime, mutation }, options);
+    work
+      .catch((error: unknown) => {
+        // After the deadline nobody waits for this outcome, but it may be the only trace of a fault.
+        if (lifetime.signal.aborted) log.warn({ err: error }, 'failed after its answer');
+      })
+      .finally(() => options.running.delete(ticket));
+    Promise.race([work, lifetime.over]).then(
+      (answer) => finish(undefined, answer),
+      (error: unknown) => finish(toAppError(error)),
+    );
+  };
+}
+
+interface Served {
+  readonly caller: string | undefined;
+  readonly log: Logger;
+  readonly lifetime: Lifetime;
+  readonly mutation: boolean;
+}
+
+async function serve(
+  method: Method,
+  call: grpc.ServerUnaryCall<Buffer, Buffer>,
+  { caller, log, lifetime, mutation }: Served,
+  options: AdapterOptions,
+): Promise<Buffer> {
+  const { rule, handle } = method.entry;
+  if (!caller) throw callerRequired();
+  const credential = credentialOf(call.metadata);
+  const claim: Claim = { caller, credential, frontEnds: options.frontEnds, guard: options.guard };
+  const callerError = rule.refusesCaller(claim);
+  if (callerError) throw callerError;
+
+  const bytes = call.request;
+  validateRequest(method.descriptor.input, bytes);
+  const request = decoded(() => method.definition.requestDeserialize(bytes));
+  const ctx: CallContext = {
+    rpc: method.name,
+    caller,
+    deadline: lifetime.deadline,
+    signal: lifetime.signal,
+    requestId: requestIdOf(request),
+    requestDigest: hash('sha256', bytes, 'hex'),
+    log,
+    traceparent: traceparentOf(call.metadata),
+    actor: undefined,
+  };
+
+  const refused = async (known: CallContext, error: AppError): Promise<never> => {
+    if (mutation && options.onRefused && AUDITED.has(error.code)) {
+      await bounded(options.onRefused(known, request, error), ON_REFUSED_LIMIT_MS).catch((failure: unknown) =>
+        log.error({ err: failure }, 'a refusal could not be recorded'),
+      );
+    }
+    throw error;
+  };
+
+  const admission = await rule.admit(request, ctx, claim);
+  if (!admission.ok) {
+    if (!admission.actor) throw admission.error;
+    return refused({ ...ctx, actor: admission.actor }, admission.error);
+  }
+  // A guard's answer may have taken longer than the call has: then the handler must not begin.
+  lifetime.signal.throwIfAborted();
+  let response: unknown;
+  try {
+    response = await handle(request, admission.ctx);
+  } catch (error) {
+    return refused(admission.ctx, toAppError(error));
+  }
+  return method.definition.responseSerialize(response);
+}
+
+function callLog(rpc: string, caller: string | undefined, metadata: grpc.Metadata, log: Logger): Logger {
+  const traceId = TRACEPARENT.exec(traceparentOf(metadata) ?? '')?.[1];
+  return log.child({ rpc, caller, ...(traceId && { traceId }) });
+}
+
+function traceparentOf(metadata: grpc.Metadata): string | undefined {
+  const value = metadata.get('traceparent')[0];
+  return typeof value === 'string' && TRACEPARENT.test(value) ? value : undefined;
+}
+
+function requestIdOf(request: unknown): string {
+  const has = typeof request === 'object' && request !== null && 'requestId' in request;
+  return has && typeof request.requestId === 'string' ? request.requestId : '';
+}
+
+// The one line that says how a call ended. Faults carry their stack, refusals their reason.
+function report(log: Logger, error: AppError | undefined, ms: number): void {
+  const outcome = { code: error?.code ?? 'OK', ...(error && { reason: error.reason }), ms: Math.round(ms * 10) / 10 };
+  if (!error) log.debug(outcome, 'answered');
+  else if (error.code === 'INTERNAL') log.error({ ...outcome, err: error.cause ?? error }, 'failed');
+  else if (error.code === 'UNAVAILABLE') log.warn({ ...outcome, err: error.cause ?? error }, 'unavailable');
+  else log.info(outcome, 'refused');
+}
+
+function overloaded(): AppError {
+  return new AppError({
+    code: 'RESOURCE_EXHAUSTED',
+    reason: 'OVERLOADED',
+    message: 'too many calls at once',
+    retryAfterMs: 1_000,
+  });
+}
+
+async function bounded(work: Promise<void>, limitMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`took longer than ${limitMs} ms`)), limitMs);
+  });
+  try {
+    await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

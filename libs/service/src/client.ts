@@ -1,0 +1,193 @@
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
+import * as grpc from '@grpc/grpc-js';
+import { spiffeName } from './caller';
+import { fromServiceError } from './client-errors';
+import { AppError } from './errors';
+import { cancelled, deadlineExceeded } from './lifetime';
+import { type TlsFiles, WatchedCertificates } from './tls';
+
+/**
+ * What a call carries beside its request. A handler passes its own CallContext, of which this is a part. The actor is not:
+ * between services there are callers only.
+ */
+export interface Outgoing {
+  /** Epoch milliseconds. */
+  readonly deadline: number;
+  readonly signal?: AbortSignal;
+  readonly traceparent?: string | undefined;
+}
+
+/** For calls that no incoming call caused: a deadline `timeoutMs` from now. */
+export function within(timeoutMs: number, more: Omit<Outgoing, 'deadline'> = {}): Outgoing {
+  return { ...more, deadline: Date.now() + timeoutMs };
+}
+
+export interface ConnectOptions {
+  /** `host:port`; the certificate on the other end must carry the host. */
+  readonly address: string;
+  readonly tls: TlsFiles;
+  /** The SPIFFE name that the other end must have as well: `identity`. */
+  readonly serviceName?: string;
+  /** Called around every call with `call:<service>.<Method>:before` and `…:after`, for tests that stop the process there. */
+  readonly checkpoint?: (step: string) => Promise<void>;
+  /** Told of new certificate files that cannot be used, while the old ones go on. Default: a warning of the process. */
+  readonly onBadCertificates?: (error: Error) => void;
+  /** Largest response, bytes. Default 1 MiB: a page of a list is larger than any request. */
+  readonly messageBytes?: number;
+  /** After how long in CONNECTING the channel is built anew, ms. Default 20 s. */
+  readonly stuckMs?: number;
+}
+
+/** One channel to one service. */
+export interface Connection {
+  readonly address: string;
+  call<Req, Res>(method: grpc.MethodDefinition<Req, Res>, request: Req, outgoing: Outgoing): Promise<Res>;
+  close(): void;
+}
+
+interface Generated {
+  readonly service: grpc.ServiceDefinition;
+}
+
+type Call<Method> = Method extends {
+  requestDeserialize: (bytes: Buffer) => infer Req;
+  responseDeserialize: (bytes: Buffer) => infer Res;
+}
+  ? (request: Req, outgoing: Outgoing) => Promise<Res>
+  : never;
+
+/** The methods of a generated client, with promises. */
+export type PromisedClient<Client extends Generated> = {
+  readonly [Method in keyof Client['service']]: Call<Client['service'][Method]>;
+};
+
+/** `const members = client(identityV1.MemberServiceClient, connection); await members.getMember({ … }, ctx)` */
+export function client<Client extends Generated>(generated: Client, connection: Connection): PromisedClient<Client> {
+  const methods = Object.entries(generated.service).map(([name, method]) => [
+    name,
+    (request: unknown, outgoing: Outgoing) => connection.call(method, request, outgoing),
+  ]);
+  // Object.fromEntries cannot relate each name to its own types; Call<> above says what each entry is.
+  return Object.fromEntries(methods) as PromisedClient<Client>;
+}
+
+const STUCK_MS = 20_000;
+
+// Retries are for calls that did not get through; throttled, so that they do not feed an outage.
+const SERVICE_CONFIG = JSON.stringify({
+  methodConfig: [
+    {
+      name: [{}],
+      retryPolicy: {
+        maxAttempts: 4,
+        initialBackoff: '0.05s',
+        maxBackoff: '1s',
+        backoffMultiplier: 3,
+        retryableStatusCodes: ['UNAVAILABLE'],
+      },
+    },
+  ],
+  retryThrottling: { maxTokens: 10, tokenRatio: 0.1 },
+});
+
+/** @throws Error naming a certificate file that cannot be used. An unreachable address shows with the first call. */
+export function connect(options: ConnectOptions): Connection {
+  const { address, checkpoint } = options;
+  const certificates = new WatchedCertificates(
+    options.tls,
+    options.onBadCertificates ?? ((error) => process.emitWarning(error)),
+  );
+  const credentials = grpc.experimental.createCertificateProviderChannelCredentials(certificates, certificates, {
+    checkServerIdentity: (host, certificate) => identityProblem(host, certificate, options.serviceName),
+  });
+  const open = () =>
+    new grpc.Client(address, credentials, {
+      'grpc.service_config': SERVICE_CONFIG,
+      'grpc.enable_channelz': 0,
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc.max_receive_message_length': options.messageBytes ?? 1024 * 1024,
+      'grpc.keepalive_time_ms': 30_000,
+      'grpc.keepalive_timeout_ms': 10_000,
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 2_000,
+      'grpc.dns_min_time_between_resolutions_ms': 5_000,
+    });
+  let current = open();
+  let connectingSince: number | undefined;
+
+  // A peer that accepts the connection and then says nothing leaves the channel CONNECTING for ever.
+  const live = (): grpc.Client => {
+    if (current.getChannel().getConnectivityState(false) !== grpc.connectivityState.CONNECTING) {
+      connectingSince = undefined;
+    } else {
+      connectingSince ??= performance.now();
+      if (performance.now() - connectingSince > (options.stuckMs ?? STUCK_MS)) {
+        current.close();
+        current = open();
+        connectingSince = undefined;
+      }
+    }
+    return current;
+  };
+
+  return {
+    address,
+    call: async (method, request, outgoing) => {
+      const step = `call:${stepName(method.path)}`;
+      await checkpoint?.(`${step}:before`);
+      const answer = await invoke(live(), method, request, outgoing);
+      await checkpoint?.(`${step}:after`);
+      return answer;
+    },
+    close: () => current.close(),
+  };
+}
+
+function invoke<Req, Res>(
+  channel: grpc.Client,
+  method: grpc.MethodDefinition<Req, Res>,
+  request: Req,
+  outgoing: Outgoing,
+): Promise<Res> {
+  const { deadline, signal, traceparent } = outgoing;
+  const metadata = new grpc.Metadata();
+  if (traceparent) metadata.set('traceparent', traceparent);
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted || Date.now() >= deadline) return reject(over(signal));
+    const call = channel.makeUnaryRequest(
+      method.path,
+      (value: Req) => method.requestSerialize(value),
+      (bytes) => method.responseDeserialize(bytes),
+      request,
+      metadata,
+      { deadline },
+      (error, response) => {
+        signal?.removeEventListener('abort', cancel);
+        if (!error && response !== undefined) return resolve(response);
+        if (signal?.aborted || Date.now() >= deadline) return reject(over(signal));
+        reject(fromServiceError(error, stepName(method.path)));
+      },
+    );
+    const cancel = () => call.cancel();
+    signal?.addEventListener('abort', cancel, { once: true });
+  });
+}
+
+// The reason of an aborted signal tells a deadline from a client that hung up.
+function over(signal: AbortSignal | undefined): Error {
+  const reason: unknown = signal?.aborted ? signal.reason : deadlineExceeded();
+  return reason instanceof AppError ? reason : cancelled();
+}
+
+function identityProblem(host: string, certificate: PeerCertificate, name: string | undefined): Error | undefined {
+  const problem = checkServerIdentity(host, certificate);
+  if (problem || name === undefined) return problem;
+  const found = spiffeName(certificate.subjectaltname ?? '');
+  return found === name ? undefined : new Error(`the server at ${host} is ${found ?? 'nobody we know'}, not ${name}`);
+}
+
+/** `role.BindPrincipal` of `/latchkey.role.v1.BindingService/BindPrincipal`. */
+function stepName(path: string): string {
+  const [, service = '', method = ''] = path.split('/');
+  return `${service.split('.')[1] ?? service}.${method}`;
+}

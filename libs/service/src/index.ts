@@ -1,0 +1,47 @@
+// What any RPC server needs that is not domain.
+export { AppError, type AppErrorOptions, type Code, type FieldViolation, toAppError } from './errors';
+export { ERROR_DOMAIN, fromStatus, toStatus } from './status';
+export {
+  actorOf,
+  type AuditActor,
+  type CallContext,
+  type Credential,
+  type Guard,
+  type GuardOutcome,
+  type GuardScope,
+  type Principal,
+  type PrincipalContext,
+  systemContext,
+  type UserContext,
+} from './context';
+export { organizationNotFound, permissionMissing, workspaceNotFound } from './refusals';
+export { remoteGuard, type RemoteGuardOptions } from './remote-guard';
+export { callerOnly, permission, permissionOn, type Rule, self, selfUser, signedInUser } from './rules';
+export {
+  describeRules,
+  rpc,
+  type RpcEntry,
+  type RpcTable,
+  type RuleRow,
+  service,
+  type ServiceRegistration,
+  unguarded,
+} from './registration';
+export { contractServices } from './contract';
+export * from './paging';
+export { type OnRefused } from './adapter';
+export { type Limits, type RunningServer, type ServerOptions, startServer } from './server';
+export {
+  client,
+  connect,
+  type Connection,
+  type ConnectOptions,
+  type Outgoing,
+  type PromisedClient,
+  within,
+} from './client';
+export { type TlsFiles } from './tls';
+export { createLogger, type Logger, type LoggerOptions, type LogLevel } from './logger';
+export { masked } from './secrets';
+export { ConfigError, fields, readConfig } from './config';
+export { type RunningApp, runMain } from './process';

@@ -1,0 +1,78 @@
+import { keyV1 } from '@latchkey/proto';
+import { type PromisedClient } from './client';
+import { type CallContext, type Guard, type GuardOutcome, type Principal } from './context';
+
+export interface RemoteGuardOptions {
+  /** key's AuthorizationService. */
+  readonly authorization: Pick<
+    PromisedClient<typeof keyV1.AuthorizationServiceClient>,
+    'authorize' | 'authorizeUser' | 'introspectKey'
+  >;
+  /**
+   * The live membership of a person, undefined for none: whoever identifies an asserted user without asking for a
+   * permission needs no decision, so key is not asked.
+   */
+  readonly findMember: (
+    organizationId: string,
+    userId: string,
+    ctx: CallContext,
+  ) => Promise<{ readonly memberId: string; readonly active: boolean } | undefined>;
+}
+
+/**
+ * The guard of a service that does not decide itself: it asks key, which decides about these RPCs as about anybody else's.
+ * When key, or the owner of memberships, cannot be reached, the call fails with what the client threw, UNAVAILABLE with a
+ * retry hint. Nothing is ever allowed without an answer.
+ *
+ * `organizationAdmin` is always false here: key's answers do not tell it. Whoever owns the bindings looks it up there.
+ */
+export function remoteGuard({ authorization, findMember }: RemoteGuardOptions): Guard {
+  return {
+    async authorize(credential, permission, { organizationId, workspaceId = '' }, ctx) {
+      if (credential.kind === 'user') {
+        const { userId } = credential;
+        const question = { userId, permission, organizationId, workspaceId };
+        return outcomeOf(await authorization.authorizeUser(question, ctx), false);
+      }
+      const question = { key: credential.secret, permission, organizationId, workspaceId };
+      return outcomeOf(await authorization.authorize(question, ctx), true);
+    },
+
+    async identify(credential, organizationId, ctx) {
+      if (credential.kind === 'user') {
+        const { userId } = credential;
+        const member = await findMember(organizationId, userId, ctx);
+        if (!member?.active) return { reason: 'PRINCIPAL_REMOVED' };
+        const { memberId } = member;
+        const principal = { organizationId, principalId: memberId, userId, keyId: '' };
+        return { reason: 'ALLOWED', principal: { ...principal, viaKey: false, organizationAdmin: false } };
+      }
+      const answer = await authorization.introspectKey({ key: credential.secret }, ctx);
+      const { allowed, reason, principal } = outcomeOf({ ...answer, allowed: answer.active }, true);
+      // Introspection is asked about no organization, so whether the key's is the one that is meant is compared here.
+      if (allowed && principal?.organizationId !== organizationId) return { reason: 'WRONG_ORGANIZATION', principal };
+      return { reason, principal };
+    },
+  };
+}
+
+interface Answer {
+  readonly allowed: boolean;
+  readonly reason: keyV1.DecisionReason;
+  readonly principal: keyV1.Principal | undefined;
+}
+
+const PREFIX = 'DECISION_REASON_';
+
+function outcomeOf({ allowed, reason, principal }: Answer, viaKey: boolean): GuardOutcome {
+  // Both must say so: an answer that contradicts itself is none.
+  if (allowed !== (reason === keyV1.DecisionReason.ALLOWED)) {
+    throw new Error(`key answered allowed: ${allowed} with the reason ${reason}`);
+  }
+  const name = reason.startsWith(PREFIX) ? reason.slice(PREFIX.length) : reason;
+  return { allowed, reason: name, ...(principal && { principal: principalOf(principal, viaKey) }) };
+}
+
+function principalOf({ organizationId, principalId, userId, keyId }: keyV1.Principal, viaKey: boolean): Principal {
+  return { organizationId, principalId, userId, keyId, viaKey, organizationAdmin: false };
+}

@@ -1,0 +1,209 @@
+import { writeFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { identityV1 } from '@latchkey/proto';
+import {
+  AppError,
+  client,
+  connect,
+  type Connection,
+  type ConnectOptions,
+  systemContext,
+  within,
+} from '@latchkey/service';
+import { createAuthority, eventually, freePort } from '@latchkey/testing';
+import { ORGANIZATION, World, WORKSPACE } from './world';
+
+let world: World;
+let address: string;
+let facts: ReturnType<typeof factsOver>;
+const steps: string[] = [];
+
+const FACT = { workspaceId: WORKSPACE };
+const ANSWER = { workspaceId: WORKSPACE, organizationId: ORGANIZATION, active: true };
+
+const open = (at: string, more: Partial<ConnectOptions> = {}): Connection => {
+  const connection = connect({ address: at, tls: world.pki.files('key'), ...more });
+  world.onEnd(() => connection.close());
+  return connection;
+};
+const factsOver = (connection: Connection) => client(identityV1.FactServiceClient, connection);
+
+beforeAll(async () => {
+  world = await World.create();
+  ({ address } = await world.start());
+  const checkpoint = (step: string) => Promise.resolve(void steps.push(step));
+  facts = factsOver(open(address, { serviceName: 'server', checkpoint }));
+});
+beforeEach(() => {
+  world.fresh();
+  steps.length = 0;
+});
+afterAll(() => world.end());
+
+const refusal = (call: Promise<unknown>): Promise<AppError> =>
+  call.then(
+    () => Promise.reject(new Error('the call was answered')),
+    (error: AppError) => error,
+  );
+
+describe('what a call carries', () => {
+  test('the remaining deadline and the traceparent are passed on', async () => {
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    const seen: unknown[] = [];
+    world.does.fact = (ctx) => {
+      seen.push(ctx.deadline, ctx.traceparent, ctx.actor);
+      return Promise.resolve(ANSWER);
+    };
+    const outgoing = within(5_000, { traceparent });
+    expect(await facts.getWorkspaceFact(FACT, outgoing)).toEqual({ fact: ANSWER });
+    // The server's own limit would be ten seconds from now.
+    expect(Math.abs(Number(seen[0]) - outgoing.deadline)).toBeLessThan(2_500);
+    expect(seen.slice(1)).toEqual([traceparent, undefined]);
+  });
+
+  test('a cancellation is passed on, and the caller gets its reason', async () => {
+    let told: unknown;
+    world.does.fact = (ctx) =>
+      new Promise((resolve) => {
+        ctx.signal.addEventListener('abort', () => {
+          told = ctx.signal.reason;
+          resolve(undefined);
+        });
+        controller.abort(new AppError({ code: 'CANCELLED', reason: 'CANCELLED', message: 'hung up' }));
+      });
+    const controller = new AbortController();
+    const error = await refusal(facts.getWorkspaceFact(FACT, within(1_000, { signal: controller.signal })));
+    expect(error).toMatchObject({ code: 'CANCELLED', message: 'hung up' });
+    await eventually(() => expect(told).toMatchObject({ code: 'CANCELLED' }));
+  });
+
+  test('the steps around a call are announced, before and after', async () => {
+    await facts.getWorkspaceFact(FACT, within(1_000));
+    expect(steps).toEqual(['call:identity.GetWorkspaceFact:before', 'call:identity.GetWorkspaceFact:after']);
+  });
+});
+
+describe('what an error of another service means', () => {
+  const failing = (thrown: Error) => {
+    world.does.fact = () => Promise.reject(thrown);
+    return refusal(facts.getWorkspaceFact(FACT, within(3_000)));
+  };
+
+  test.each(['NOT_FOUND', 'ALREADY_EXISTS', 'FAILED_PRECONDITION', 'PERMISSION_DENIED', 'ABORTED'] as const)(
+    '%s that it explains is passed on with reason and metadata',
+    async (code) => {
+      const thrown = new AppError({ code, reason: 'ROLE_IN_USE', message: 'in use', metadata: { role_id: 'role_1' } });
+      const error = await failing(thrown);
+      const { reason, message, metadata } = error;
+      expect({ code: error.code, reason, message, metadata }).toEqual({
+        code,
+        reason: 'ROLE_IN_USE',
+        message: 'in use',
+        metadata: { role_id: 'role_1' },
+      });
+    },
+  );
+
+  test('broken fields are passed on with their violations', async () => {
+    const error = await refusal(facts.getWorkspaceFact({ workspaceId: 'x' }, within(1_000)));
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST' });
+    expect(error.violations).toEqual([
+      { field: 'workspace_id', rule: 'string.pattern', description: expect.stringContaining('pattern') as string },
+    ]);
+  });
+
+  test('that it does not let us in is a fault of ours', async () => {
+    const asWorker = factsOver(open(address, { tls: world.pki.files('worker') }));
+    const nobody = factsOver(open(address, { tls: await world.certificate('nobody', undefined) }));
+    for (const barred of [asWorker, nobody]) {
+      const error = await refusal(barred.getWorkspaceFact(FACT, within(1_000)));
+      expect(error).toMatchObject({ code: 'INTERNAL', message: 'internal error' });
+      expect(String(error.cause)).toContain('identity.GetWorkspaceFact answered');
+    }
+  });
+
+  test('a fault of its own is INTERNAL here too', async () => {
+    expect(await failing(new Error('hunter2'))).toMatchObject({ code: 'INTERNAL', message: 'internal error' });
+  });
+
+  test('UNAVAILABLE is repeated a few times, then UNAVAILABLE with a retry hint', async () => {
+    let attempts = 0;
+    world.does.fact = () => {
+      attempts++;
+      throw Object.assign(new Error('no store'), { name: 'MongoNetworkError' });
+    };
+    const error = await refusal(facts.getWorkspaceFact(FACT, within(5_000)));
+    expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'DEPENDENCY_UNAVAILABLE', retryAfterMs: 500 });
+    expect(attempts).toBe(4);
+  });
+
+  test('nothing else is repeated', async () => {
+    let attempts = 0;
+    world.does.fact = () => {
+      attempts++;
+      return Promise.reject(new AppError({ code: 'ABORTED', reason: 'STALE', message: 'stale' }));
+    };
+    await refusal(facts.getWorkspaceFact(FACT, within(1_000)));
+    expect(attempts).toBe(1);
+  });
+
+  test('our own deadline is DEADLINE_EXCEEDED, also when it has passed before the call', async () => {
+    world.does.fact = () => sleep(400).then(() => ANSWER);
+    const deadline = { code: 'DEADLINE_EXCEEDED', reason: 'DEADLINE_EXCEEDED' };
+    expect(await refusal(facts.getWorkspaceFact(FACT, within(100)))).toMatchObject(deadline);
+    expect(await refusal(facts.getWorkspaceFact(FACT, within(-1)))).toMatchObject(deadline);
+    const system = systemContext('relay', { log: world.log, timeoutMs: 100 });
+    expect(await refusal(facts.getWorkspaceFact(FACT, system))).toMatchObject(deadline);
+  });
+
+  test('a dependency that is not there is UNAVAILABLE, and is found again when it is back', async () => {
+    const port = await freePort();
+    const absent = factsOver(open(`localhost:${port}`));
+    expect(await refusal(absent.getWorkspaceFact(FACT, within(3_000)))).toMatchObject({
+      code: 'UNAVAILABLE',
+      reason: 'DEPENDENCY_UNAVAILABLE',
+    });
+    await world.start({ listen: `localhost:${port}` });
+    await eventually(() => absent.getWorkspaceFact(FACT, within(1_000)));
+  });
+});
+
+describe('who is on the other end', () => {
+  test('a server with another SPIFFE name is not spoken to', async () => {
+    const wrong = factsOver(open(address, { serviceName: 'role' }));
+    const error = await refusal(wrong.getWorkspaceFact(FACT, within(2_000)));
+    expect(error.code).toBe('UNAVAILABLE');
+    expect(String((error.cause as Error).message)).toContain('is server, not role');
+  });
+
+  test('a server of another authority is not spoken to', async () => {
+    const { cert } = await createAuthority();
+    const tls = await world.certificate('trusts-another', 'spiffe://latchkey/key');
+    writeFileSync(`${tls.cert}.ca`, cert.toString('pem'));
+    const stranger = factsOver(open(address, { tls: { ...tls, ca: `${tls.cert}.ca` } }));
+    expect((await refusal(stranger.getWorkspaceFact(FACT, within(2_000)))).code).toBe('UNAVAILABLE');
+  });
+
+  test('a peer that accepts and says nothing does not hold the channel for ever', async () => {
+    const port = await freePort();
+    const sockets = new Set<Socket>();
+    const mute = createServer((socket) => void sockets.add(socket));
+    await new Promise<void>((resolve) => mute.listen(port, 'localhost', resolve));
+    const stuck = factsOver(open(`localhost:${port}`, { stuckMs: 500 }));
+    expect(await refusal(stuck.getWorkspaceFact(FACT, within(700)))).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    await new Promise((resolve) => mute.close(resolve) && setTimeout(resolve, 0));
+    await world.start({ listen: `localhost:${port}` });
+    await eventually(() => stuck.getWorkspaceFact(FACT, within(300)), { timeoutMs: 3_000 });
+    sockets.forEach((socket) => socket.destroy());
+  });
+
+  test('an answer over the limit of the client is a fault, not an answer', async () => {
+    world.does.fact = () => Promise.resolve({ ...ANSWER, organizationId: 'x'.repeat(2_000) });
+    const small = factsOver(open(address, { messageBytes: 1_000 }));
+    const error = await refusal(small.getWorkspaceFact(FACT, within(1_000)));
+    expect(error).toMatchObject({ code: 'INTERNAL', message: 'internal error' });
+    expect(String(error.cause)).toContain('RESOURCE_EXHAUSTED');
+    expect((await facts.getWorkspaceFact(FACT, within(1_000))).fact?.organizationId).toHaveLength(2_000);
+  });
+});
