@@ -1,0 +1,16 @@
+export { settledWithin } from './bounded';
+export { type AuditQuery, type Change } from './audit';
+export { type Checkpoint } from './checkpoint';
+export { type OutboxPayload } from './collections';
+export { Mutations, type MutationsOptions, type Transaction } from './mutations';
+export { type Enqueued } from './outbox';
+export {
+  type Delivery,
+  type OutboxEntry,
+  type OutboxHandler,
+  OutboxRelay,
+  type OutboxRelayOptions,
+} from './outbox-relay';
+export { type Codec } from './request-record';
+export { auditTable } from './audit-service';
+export { startOverIfDuplicate } from './transaction';

@@ -1,0 +1,32 @@
+export { BUILT_IN_ROLE_IDS } from './built-in-roles';
+export {
+  checkHeld,
+  checkKey,
+  checkOrganization,
+  checkPermission,
+  checkPrincipal,
+  checkWorkspace,
+  decide,
+  type HeldFacts,
+  heldPermissions,
+  isOrganizationAdmin,
+} from './decide';
+export {
+  type BindingFact,
+  type CatalogueFact,
+  type Decision,
+  DEFAULT_LEGACY_SUNSET,
+  type Entry,
+  type Facts,
+  type KeyFact,
+  type OrganizationFact,
+  type PrincipalFact,
+  type Question,
+  type Reason,
+  type Refusal,
+  type RoleFact,
+  type Scope,
+  type WorkspaceFact,
+} from './facts';
+export { type Granter, type GrantScope, mayGrant, missingToGrant } from './may-grant';
+export { MAX_PERMISSION_NUMBER, PermissionSet } from './permission-set';
