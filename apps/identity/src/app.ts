@@ -1,0 +1,129 @@
+import { auditTable, type Checkpoint, Mutations, OutboxRelay } from '@latchkey/coherence';
+import { auditV1, identityV1, keyV1, roleV1 } from '@latchkey/proto';
+import {
+  client,
+  connect,
+  createLogger,
+  type Logger,
+  type OnRefused,
+  remoteGuard,
+  type RunningApp,
+  service,
+  type ServiceRegistration,
+  startServer,
+} from '@latchkey/service';
+import { type IdentityConfig } from './config';
+import { deletionQueue } from './deletion-queue';
+import { deletionTable } from './deletion-service';
+import { type Deps } from './deps';
+import { factTable } from './fact-service';
+import { openIdentityStore } from './identity-store';
+import { memberTable } from './member-service';
+import { organizationTable } from './organization-service';
+import { outboxHandlers } from './outbox';
+import { refusedObject } from './refused-object';
+import { userTable } from './user-service';
+import { workspaceTable } from './workspace-service';
+
+export interface IdentityOptions {
+  readonly log?: Logger;
+  /** For tests that end or hold the process between two steps. */
+  readonly checkpoint?: Checkpoint;
+  readonly now?: () => Date;
+}
+
+export interface IdentityApp extends RunningApp {
+  readonly port: number;
+}
+
+/** Starts identity: database, relay, server. Whatever was started is stopped again when a later step fails. */
+export async function startIdentityApp(config: IdentityConfig, options: IdentityOptions = {}): Promise<IdentityApp> {
+  const { log = createLogger({ name: 'identity', level: config.logLevel }), checkpoint, now } = options;
+  const stops: (() => Promise<void> | void)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const each of stops.splice(0).toReversed()) await each();
+  };
+  try {
+    const store = await openIdentityStore(config.mongoUri);
+    stops.push(() => store.close());
+    const { connection } = store;
+    const onBadCertificates = (err: Error) => log.error({ err }, 'new certificates cannot be used, the old ones go on');
+    const dial = (serviceName: string, address: string) => {
+      const channel = connect({
+        address,
+        tls: config.tls,
+        serviceName,
+        onBadCertificates,
+        ...(checkpoint && { checkpoint }),
+      });
+      stops.push(() => channel.close());
+      return channel;
+    };
+    const role = dial('role', config.roleAddress);
+    const key = dial('key', config.keyAddress);
+
+    // The relay is made of what the mutations are made of, and they wake it.
+    let poke = (): void => undefined;
+    const testing = { ...(checkpoint && { checkpoint }), ...(now && { now }) };
+    const mutations = new Mutations({ connection, log, afterEnqueue: () => poke(), ...testing });
+    const deps: Deps = {
+      log,
+      config,
+      ...store.stores,
+      mutations,
+      bindings: client(roleV1.BindingServiceClient, role),
+    };
+    await store.prepare();
+    await mutations.prepare();
+
+    const queue = deletionQueue(config.redisUrl, log);
+    stops.push(() => queue.close());
+    const { deletionPendingTooLongMs } = config;
+    const handlers = outboxHandlers(deps, { queue, deletionPendingTooLongMs });
+    const relay = new OutboxRelay({ connection, handlers, log, ...testing });
+    poke = () => relay.poke();
+    relay.start();
+    stops.push(() => relay.stop());
+
+    const server = await startServer({
+      listen: config.listen,
+      tls: config.tls,
+      services: identityServices(deps),
+      frontEnds: config.frontEnds,
+      guard: remoteGuard({
+        authorization: client(keyV1.AuthorizationServiceClient, key),
+        findMember: async (organizationId, userId) => {
+          const member = await store.stores.members.findLiveFact(organizationId, userId);
+          return member && { memberId: member._id, active: member.state === 'ACTIVE' };
+        },
+      }),
+      log,
+      onRefused: recordRefusal(deps),
+      ready: () => store.ping(),
+    });
+    stops.push(() => server.stop());
+    return { port: server.port, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Every RPC of this service, with its rule. */
+export function identityServices(deps: Deps): ServiceRegistration[] {
+  return [
+    service(identityV1.OrganizationServiceService, organizationTable(deps)),
+    service(identityV1.WorkspaceServiceService, workspaceTable(deps)),
+    service(identityV1.UserServiceService, userTable(deps)),
+    service(identityV1.MemberServiceService, memberTable(deps)),
+    service(identityV1.DeletionServiceService, deletionTable(deps)),
+    service(identityV1.FactServiceService, factTable(deps)),
+    service(auditV1.AuditServiceService, auditTable(deps.mutations)),
+  ];
+}
+
+function recordRefusal({ mutations }: Pick<Deps, 'mutations'>): OnRefused {
+  return async (ctx, request, error) => {
+    await mutations.refused(ctx, { ...refusedObject(request), error });
+  };
+}

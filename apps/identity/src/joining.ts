@@ -1,0 +1,129 @@
+import { type OutboxPayload } from '@latchkey/coherence';
+import { AppError, type CallContext, type Code, organizationNotFound } from '@latchkey/service';
+import { type Deps } from './deps';
+import { memberNotFound, userNotFound } from './errors';
+import { type MemberRow } from './member';
+import { text, texts } from './payload';
+import { step } from './step';
+
+/** A membership that was committed JOINING, and the roles that it is to get before it may act. Ids only. */
+export interface Joining {
+  readonly organizationId: string;
+  readonly memberId: string;
+  readonly userId: string;
+  /** '' for the organization's default. */
+  readonly organizationRoleId: string;
+  readonly workspaceRoles: readonly { readonly workspaceId: string; readonly roleId: string }[];
+  /** The principal that grants; '' for a founder, whose organization becomes ACTIVE in the same moment. */
+  readonly grantedBy: string;
+}
+
+export const JOINING = 'member-joining';
+
+/** An outbox payload nests no objects: the roles become two lists of equal length. */
+export function joiningPayload({ workspaceRoles, ...rest }: Joining): OutboxPayload {
+  return {
+    ...rest,
+    workspaceIds: workspaceRoles.map(({ workspaceId }) => workspaceId),
+    roleIds: workspaceRoles.map(({ roleId }) => roleId),
+  };
+}
+
+/** @throws Error when the payload is not one of joiningPayload's */
+export function joiningOf(payload: OutboxPayload): Joining {
+  const roleIds = texts(payload, 'roleIds');
+  return {
+    organizationId: text(payload, 'organizationId'),
+    memberId: text(payload, 'memberId'),
+    userId: text(payload, 'userId'),
+    organizationRoleId: text(payload, 'organizationRoleId'),
+    workspaceRoles: texts(payload, 'workspaceIds').map((workspaceId, i) => ({ workspaceId, roleId: roleIds[i] ?? '' })),
+    grantedBy: text(payload, 'grantedBy'),
+  };
+}
+
+/**
+ * Brings a JOINING membership to its end, ACTIVE or taken back, and answers it as it is then. Run by the call that made it, by a repeat of that
+ * call, and by the relay when the call has died; all of them may run at once.
+ * @throws AppError the refusal, once it has been taken back; UNAVAILABLE while role cannot be reached, and the relay goes on
+ */
+export async function finishJoining(deps: Deps, joining: Joining, ctx: CallContext): Promise<MemberRow> {
+  const { organizationId, memberId } = joining;
+  const before = await deps.members.find(organizationId, memberId);
+  if (before?.state === 'JOINING') {
+    const refusal = await bind(deps, joining, ctx);
+    await (refusal ? abandon(deps, joining, refusal, ctx) : activate(deps, joining, ctx));
+  }
+  const after = await deps.members.find(organizationId, memberId);
+  if (!after) throw memberNotFound(memberId);
+  if (after.refusal) throw new AppError(after.refusal);
+  return after;
+}
+
+/** The roles, of which nothing follows yet. Answers a definite refusal; whatever else goes wrong may go right next time. */
+async function bind(deps: Deps, joining: Joining, ctx: CallContext): Promise<AppError | undefined> {
+  const { organizationId, memberId, organizationRoleId, workspaceRoles, grantedBy } = joining;
+  try {
+    await deps.bindings.bindPrincipal(
+      { organizationId, principalId: memberId, organizationRoleId, workspaceRoles: [...workspaceRoles], grantedBy },
+      ctx,
+    );
+    return undefined;
+  } catch (error) {
+    if (isRefusal(error)) return error;
+    throw error;
+  }
+}
+
+/** Access appears last. */
+async function activate(deps: Deps, joining: Joining, ctx: CallContext): Promise<void> {
+  const { organizationId, memberId, userId, grantedBy } = joining;
+  const founding = grantedBy === '';
+  const outcome = await step(deps, ctx, async (tx) => {
+    const member = await deps.members.find(organizationId, memberId, tx.session);
+    if (member?.state !== 'JOINING') {
+      await tx.settle(JOINING, memberId);
+      return member?.state;
+    }
+    // Read again, beside the change: the organization or the person may have died since the first transaction.
+    const organization = await deps.organizations.find(organizationId, tx.session);
+    if (organization?.state !== (founding ? 'CREATING' : 'ACTIVE')) return organizationNotFound(organizationId);
+    if (!(await deps.users.touch(userId, tx.session))) return userNotFound(userId);
+    if (founding) await deps.organizations.conclude(organizationId, 'ACTIVE', tx.session);
+    await deps.members.activate(memberId, tx.session);
+    await tx.settle(JOINING, memberId);
+    return 'ACTIVE';
+  });
+  if (outcome instanceof AppError) await abandon(deps, joining, outcome, ctx);
+  // Removed while it was being bound, so that its clean-up may have run before there was anything to clean: it must not hold a seat.
+  if (outcome === 'REMOVED') await deps.bindings.removePrincipal({ organizationId, principalId: memberId }, ctx);
+}
+
+/** Takes the membership back, a founder's organization with it, and remembers why. */
+async function abandon(deps: Deps, joining: Joining, refusal: AppError, ctx: CallContext): Promise<void> {
+  const { organizationId, memberId, grantedBy } = joining;
+  const { code, reason, message, metadata } = refusal;
+  await step(deps, ctx, async (tx) => {
+    if (await deps.members.abandon(memberId, { code, reason, message, metadata }, tx.session)) {
+      if (grantedBy === '') await deps.organizations.conclude(organizationId, 'DELETED', tx.session);
+      tx.enqueue({ kind: PRINCIPAL_REMOVAL, key: memberId, payload: { organizationId, memberId } });
+      tx.audit({ organizationId, object: { kind: 'member', id: memberId }, changed: ['state'] });
+    }
+    await tx.settle(JOINING, memberId);
+  });
+}
+
+/** What role may still hold of a member that never came to be. */
+export const PRINCIPAL_REMOVAL = 'principal-removal';
+
+const REFUSALS: ReadonlySet<Code> = new Set<Code>([
+  'NOT_FOUND',
+  'PERMISSION_DENIED',
+  'INVALID_ARGUMENT',
+  'FAILED_PRECONDITION',
+]);
+
+/** Whether another service has said a no that stays a no. */
+export function isRefusal(error: unknown): error is AppError {
+  return error instanceof AppError && REFUSALS.has(error.code);
+}

@@ -1,0 +1,60 @@
+import { identityV1 } from '@latchkey/proto';
+import { type CallContext } from '@latchkey/service';
+import { type Deps } from '../deps';
+import { lastAdmin, removalOvertaken, userNotFound } from '../errors';
+import { closeSeat, intendClosing, removeClosed, type SeatClosing, takeBackClosing } from '../leaving';
+import { isRefusal } from '../joining';
+
+/** How often it starts over when a membership came into being meanwhile, or a seat was opened again. */
+const MAX_ATTEMPTS = 3;
+
+export const deleteUser =
+  (deps: Deps) =>
+  async ({ userId }: identityV1.DeleteUserRequest, ctx: CallContext): Promise<identityV1.DeleteUserResponse> => {
+    for (let attempt = 1; ; attempt++) {
+      const seats = await intendClosing(deps, (tx) => deps.members.listLive(userId, tx.session), ctx);
+      await closeAll(deps, seats, ctx);
+
+      const overtaken = removalOvertaken();
+      try {
+        const { answer } = await deps.mutations.run(ctx, identityV1.DeleteUserResponse, async (tx) => {
+          if (!(await deps.users.remove(userId, tx.session))) throw userNotFound(userId);
+          const deletionIds: string[] = [];
+          for (const seat of seats) {
+            const deletionId = await removeClosed(deps, tx, seat);
+            if (deletionId) deletionIds.push(deletionId);
+          }
+          // One that was opened again, or one that came after the seats were counted.
+          if ((await deps.members.listLive(userId, tx.session)).length > 0) throw overtaken;
+          tx.audit({ organizationId: '', object: { kind: 'user', id: userId }, changed: ['email', 'state'] });
+          return { deletionIds };
+        });
+        return answer;
+      } catch (error) {
+        if (error !== overtaken || attempt === MAX_ATTEMPTS) throw error;
+      }
+    }
+  };
+
+/** All seats, or none: the first refusal opens again what was closed before it. */
+async function closeAll(deps: Deps, seats: readonly SeatClosing[], ctx: CallContext): Promise<void> {
+  for (const [i, seat] of seats.entries()) {
+    try {
+      await closeSeat(deps, seat, '', ctx);
+    } catch (error) {
+      // Without a clear answer a repeat may still succeed; if none comes, the relay opens what was closed.
+      if (!isRefusal(error)) throw error;
+      await takeAllBack(deps, [...seats.slice(0, i), ...seats.slice(i + 1)], ctx);
+      throw error.reason === 'LAST_ADMIN' ? lastAdmin(seat.organizationId) : error;
+    }
+  }
+}
+
+async function takeAllBack(deps: Deps, seats: readonly SeatClosing[], ctx: CallContext): Promise<void> {
+  try {
+    for (const seat of seats) await takeBackClosing(deps, seat, ctx);
+  } catch (err) {
+    // The intents are still written down, and the refusal is what the caller must hear.
+    deps.log.warn({ err }, 'seats are still closed after a refused deletion; the relay will open them');
+  }
+}

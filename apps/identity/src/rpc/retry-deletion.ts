@@ -1,0 +1,26 @@
+import { identityV1 } from '@latchkey/proto';
+import { type PrincipalContext } from '@latchkey/service';
+import { toDeletion } from '../deletion';
+import { type Deps } from '../deps';
+import { deletionNotFound } from '../errors';
+import { USER_DELETION } from '../leaving';
+
+export const retryDeletion =
+  ({ deletions, mutations }: Pick<Deps, 'deletions' | 'mutations'>) =>
+  async (
+    { organizationId, deletionId }: identityV1.RetryDeletionRequest,
+    ctx: PrincipalContext,
+  ): Promise<identityV1.RetryDeletionResponse> => {
+    const { answer } = await mutations.run(ctx, identityV1.RetryDeletionResponse, async (tx) => {
+      const row = await deletions.find(organizationId, deletionId, tx.session);
+      if (!row) throw deletionNotFound(deletionId);
+      if (row.state === 'PENDING') {
+        const { memberId } = row;
+        // Promised again, it is due at once, whatever time it was waiting for.
+        tx.enqueue({ kind: USER_DELETION, key: deletionId, payload: { deletionId, organizationId, memberId } });
+      }
+      tx.audit({ organizationId, object: { kind: 'deletion', id: deletionId } });
+      return { deletion: toDeletion(row) };
+    });
+    return answer;
+  };

@@ -1,0 +1,142 @@
+import { auditTable, type Checkpoint, Mutations, OutboxRelay } from '@latchkey/coherence';
+import { auditV1, identityV1, keyV1, roleV1 } from '@latchkey/proto';
+import {
+  client,
+  connect,
+  createLogger,
+  type Logger,
+  type OnRefused,
+  type RunningApp,
+  service,
+  type ServiceRegistration,
+  startServer,
+} from '@latchkey/service';
+import mongoose from 'mongoose';
+import { authorizationTable } from './authorization-service';
+import { type KeyConfig } from './config';
+import { type Deps } from './deps';
+import { localGuard } from './guard';
+import { keyStore } from './key-store';
+import { legacyKeyTable } from './legacy-key-service';
+import { legacySunsetStore } from './legacy-sunset-store';
+import { personalTokenTable } from './personal-token-service';
+import { remoteFacts } from './remote-facts';
+import { followUps } from './service-account';
+import { serviceKeyTable } from './service-key-service';
+import { tokenOwnerStore } from './token-owner-store';
+import { judge } from './verdict';
+
+const DATABASE = 'latchkey_key';
+/** How long the database may be out of sight before a start or a call fails, ms. */
+const SERVER_SELECTION_MS = 5_000;
+const PING_MS = 2_000;
+
+export interface KeyAppOptions {
+  readonly log?: Logger;
+  /** Tests end or hold the process between steps with it. */
+  readonly checkpoint?: Checkpoint;
+  /** Epoch milliseconds. */
+  readonly now?: () => number;
+}
+
+/** @throws Error with a readable sentence when the database, the certificates or the port cannot be had; nothing is left running then. */
+export async function startKeyApp(
+  config: KeyConfig,
+  options: KeyAppOptions = {},
+): Promise<RunningApp & { readonly port: number }> {
+  const { checkpoint, now = Date.now } = options;
+  const log = options.log ?? createLogger({ name: 'key', level: config.logLevel });
+  const closing: (() => Promise<void> | void)[] = [];
+  const close = async (): Promise<void> => {
+    for (const step of closing.splice(0).reverse()) await step();
+  };
+  try {
+    const database = await mongoose
+      .createConnection(config.mongoUri, {
+        dbName: DATABASE,
+        autoCreate: false,
+        autoIndex: false,
+        bufferCommands: false,
+        serverSelectionTimeoutMS: SERVER_SELECTION_MS,
+      })
+      .asPromise();
+    closing.push(() => database.close());
+
+    const mutations = new Mutations({ connection: database, log, checkpoint, now: () => new Date(now()) });
+    const keys = keyStore(database);
+    const owners = tokenOwnerStore(database);
+    const sunsets = legacySunsetStore(database);
+    for (const store of [mutations, keys, owners, sunsets]) await store.prepare();
+
+    const open = (serviceName: string, address: string) => {
+      const onBadCertificates = (error: Error) =>
+        log.error({ err: error }, 'new certificates cannot be used, the old ones go on');
+      const connection = connect({ address, serviceName, tls: config.tls, checkpoint, onBadCertificates });
+      closing.push(() => connection.close());
+      return connection;
+    };
+    const identity = open('identity', config.identityAddress);
+    const role = open('role', config.roleAddress);
+    const source = remoteFacts({
+      keys,
+      sunsets,
+      identity: client(identityV1.FactServiceClient, identity),
+      role: client(roleV1.FactServiceClient, role),
+    });
+    const deps: Deps = {
+      mutations,
+      keys,
+      owners,
+      sunsets,
+      source,
+      judge: judge({ source, brand: config.brand, now }),
+      bindings: client(roleV1.BindingServiceClient, role),
+      brand: config.brand,
+      followUpDelayMs: config.followUpDelayMs,
+    };
+
+    const relay = new OutboxRelay({ connection: database, handlers: followUps(deps, log), log, checkpoint });
+    relay.start();
+    closing.push(() => relay.stop());
+
+    const server = await startServer({
+      listen: config.listen,
+      tls: config.tls,
+      services: keyServices(deps, config.checkers),
+      frontEnds: config.frontEnds,
+      guard: localGuard(deps.judge),
+      log,
+      onRefused: recordRefusal(mutations),
+      // Of this service's own store alone: were it of others' too, services could wait for each other in a circle.
+      ready: async () => void (await database.db?.command({ ping: 1 }, { timeoutMS: PING_MS })),
+    });
+    server.setServing(true);
+    closing.push(() => server.stop());
+    return { port: server.port, stop: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Every RPC of this service, with its rule. */
+export function keyServices(deps: Deps, checkers: readonly string[]): ServiceRegistration[] {
+  return [
+    service(keyV1.PersonalTokenServiceService, personalTokenTable(deps)),
+    service(keyV1.ServiceKeyServiceService, serviceKeyTable(deps)),
+    service(keyV1.LegacyKeyServiceService, legacyKeyTable(deps)),
+    service(keyV1.AuthorizationServiceService, authorizationTable(deps, checkers)),
+    service(auditV1.AuditServiceService, auditTable(deps.mutations)),
+  ];
+}
+
+/** Refused changes belong into the trail of the organization that they were tried in. */
+function recordRefusal(mutations: Mutations): OnRefused {
+  return async (ctx, request, error) => {
+    const { organizationId, tokenId, keyId, memberId } = request as Partial<Record<string, string>>;
+    if (!organizationId) return;
+    const id = tokenId ?? keyId;
+    const object = id ? { kind: 'key', id } : { kind: memberId ? 'member' : 'key', id: memberId ?? '' };
+    await mutations.refused(ctx, { organizationId, object, error });
+  };
+}

@@ -1,0 +1,59 @@
+import { fields, type LogLevel, readConfig, type TlsFiles } from '@latchkey/service';
+import { z } from 'zod';
+
+export interface KeyConfig {
+  /** Where to serve, `host:port`. */
+  readonly listen: string;
+  /** MongoDB, a replica set; the database name is this service's own. */
+  readonly mongoUri: string;
+  /** PEM files: trusted authorities, own certificate and its key. */
+  readonly tls: TlsFiles;
+  /** identity's address, `host:port`. */
+  readonly identityAddress: string;
+  /** role's address, `host:port`. */
+  readonly roleAddress: string;
+  /** Callers that may assert a signed-in user. */
+  readonly frontEnds: readonly string[];
+  /** Callers that may ask Authorize and IntrospectKey, besides identity and role. */
+  readonly checkers: readonly string[];
+  /** First part of every secret, 1 to 16 characters. Secrets of another brand are no keys here, so never change it in use. */
+  readonly brand: string;
+  /** After how long the relay takes up a follow-up in role whose call seems to have died, ms. Longer than any call may take. */
+  readonly followUpDelayMs: number;
+  readonly logLevel: LogLevel;
+}
+
+const schema = z.object({
+  LATCHKEY_LISTEN: fields.address,
+  MONGODB_URI: fields.mongoUri,
+  LATCHKEY_TLS_CA: fields.file,
+  LATCHKEY_TLS_CERT: fields.file,
+  LATCHKEY_TLS_KEY: fields.file,
+  LATCHKEY_IDENTITY_ADDRESS: fields.address,
+  LATCHKEY_ROLE_ADDRESS: fields.address,
+  LATCHKEY_FRONT_ENDS: fields.callers,
+  LATCHKEY_CHECKERS: fields.callers,
+  LATCHKEY_BRAND: z
+    .string()
+    .regex(/^[a-z][a-z0-9]{0,15}$/, 'must be 1 to 16 lower-case letters and digits, a letter first')
+    .default('lk'),
+  LATCHKEY_FOLLOW_UP_DELAY_MS: z.coerce.number().int().min(100).max(86_400_000).default(15_000),
+  LATCHKEY_LOG_LEVEL: fields.logLevel,
+});
+
+/** @throws ConfigError with all problems at once */
+export function keyConfig(env: Readonly<Record<string, string | undefined>>): KeyConfig {
+  const given = readConfig(schema, env);
+  return {
+    listen: given.LATCHKEY_LISTEN,
+    mongoUri: given.MONGODB_URI,
+    tls: { ca: given.LATCHKEY_TLS_CA, cert: given.LATCHKEY_TLS_CERT, key: given.LATCHKEY_TLS_KEY },
+    identityAddress: given.LATCHKEY_IDENTITY_ADDRESS,
+    roleAddress: given.LATCHKEY_ROLE_ADDRESS,
+    frontEnds: given.LATCHKEY_FRONT_ENDS,
+    checkers: given.LATCHKEY_CHECKERS,
+    brand: given.LATCHKEY_BRAND,
+    followUpDelayMs: given.LATCHKEY_FOLLOW_UP_DELAY_MS,
+    logLevel: given.LATCHKEY_LOG_LEVEL,
+  };
+}

@@ -1,0 +1,23 @@
+import { type Mutations } from '@latchkey/coherence';
+import { type roleV1 } from '@latchkey/proto';
+import { type PromisedClient } from '@latchkey/service';
+import { type FactSource } from './facts';
+import { type KeyStore } from './key-store';
+import { type LegacySunsetStore } from './legacy-sunset-store';
+import { type TokenOwnerStore } from './token-owner-store';
+import { type Judge } from './verdict';
+
+/** What RPCs work with; built once, in app.ts. */
+export interface Deps {
+  readonly mutations: Mutations;
+  readonly keys: KeyStore;
+  readonly owners: TokenOwnerStore;
+  readonly sunsets: LegacySunsetStore;
+  readonly source: FactSource;
+  readonly judge: Judge;
+  readonly bindings: PromisedClient<typeof roleV1.BindingServiceClient>;
+  /** First part of every secret. */
+  readonly brand: string;
+  /** How long the outbox leaves a follow-up to the call that is at it, ms. */
+  readonly followUpDelayMs: number;
+}

@@ -1,0 +1,34 @@
+import { keyV1 } from '@latchkey/proto';
+import { type PrincipalContext } from '@latchkey/service';
+import { type Deps } from '../deps';
+import { keyNotFound } from '../errors';
+import { REMOVAL, tryRemoveServiceAccount } from '../service-account';
+
+export const deleteServiceKey =
+  (deps: Deps) =>
+  async (request: keyV1.DeleteServiceKeyRequest, ctx: PrincipalContext): Promise<keyV1.DeleteServiceKeyResponse> => {
+    const { organizationId, keyId } = request;
+    const { answer, replayed } = await deps.mutations.run(ctx, keyV1.DeleteServiceKeyResponse, async (tx) => {
+      const key = await deps.keys.findServiceKey(organizationId, keyId, tx.session);
+      if (!key) throw keyNotFound(keyId);
+      await deps.keys.revoke([keyId], { revokedBecause: 'DELETED', revokeTime: tx.now }, tx.session);
+      tx.audit({ organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] });
+      tx.enqueue({ kind: REMOVAL, key: keyId, payload: {}, delayMs: deps.followUpDelayMs });
+      return {};
+    });
+    if (!replayed) await tryRemoveServiceAccount(deps, keyId, ctx);
+    return answer;
+  };
+
+/**
+ * The workspaces that a service key acts in, for the rule that asks in each of them. Also of a deleted key: a repeat of the
+ * call that deleted it is to get its answer.
+ * @throws AppError NOT_FOUND (KEY_NOT_FOUND)
+ */
+export const workspacesOfKey =
+  ({ keys }: Pick<Deps, 'keys'>) =>
+  async ({ organizationId, keyId }: keyV1.DeleteServiceKeyRequest): Promise<readonly string[]> => {
+    const key = await keys.findById(keyId);
+    if (key?.kind !== 'SERVICE' || key.organizationId !== organizationId) throw keyNotFound(keyId);
+    return key.workspaceIds;
+  };

@@ -1,0 +1,13 @@
+import { type keyV1 } from '@latchkey/proto';
+import { type PrincipalContext } from '@latchkey/service';
+import { type Deps } from '../deps';
+import { keyNotFound } from '../errors';
+import { serviceKey } from '../key';
+
+export const getServiceKey =
+  ({ keys }: Pick<Deps, 'keys'>) =>
+  async (request: keyV1.GetServiceKeyRequest, _ctx: PrincipalContext): Promise<keyV1.GetServiceKeyResponse> => {
+    const key = await keys.findServiceKey(request.organizationId, request.keyId);
+    if (!key) throw keyNotFound(request.keyId);
+    return { key: serviceKey(key) };
+  };

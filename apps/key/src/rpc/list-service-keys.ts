@@ -1,0 +1,17 @@
+import { type keyV1 } from '@latchkey/proto';
+import { decodePageToken, nextPage, pageSizeOf, type PrincipalContext } from '@latchkey/service';
+import { type Deps } from '../deps';
+import { serviceKey } from '../key';
+
+export const listServiceKeys =
+  ({ keys }: Pick<Deps, 'keys'>) =>
+  async (request: keyV1.ListServiceKeysRequest, _ctx: PrincipalContext): Promise<keyV1.ListServiceKeysResponse> => {
+    const size = pageSizeOf(request.pageSize);
+    const found = await keys.listServiceKeys({
+      organizationId: request.organizationId,
+      after: decodePageToken(request.pageToken),
+      limit: size + 1,
+    });
+    const { rows, nextPageToken } = nextPage(found, size);
+    return { keys: rows.map(serviceKey), nextPageToken };
+  };

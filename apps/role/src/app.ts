@@ -1,0 +1,143 @@
+import { readFile } from 'node:fs/promises';
+import { auditTable, type Checkpoint, Mutations } from '@latchkey/coherence';
+import { auditV1, identityV1, keyV1, roleV1 } from '@latchkey/proto';
+import {
+  client,
+  connect,
+  createLogger,
+  type Logger,
+  remoteGuard,
+  type RunningApp,
+  service,
+  type ServiceRegistration,
+  startServer,
+  systemContext,
+} from '@latchkey/service';
+import mongoose from 'mongoose';
+import { bindingTable } from './binding-service';
+import { bindingStore } from './binding-store';
+import { parseCatalogue } from './catalogue-file';
+import { catalogueStore } from './catalogue-store';
+import { type RoleConfig } from './config';
+import { type Deps } from './deps';
+import { factTable } from './fact-service';
+import { permissionTable } from './permission-service';
+import { refusedObject } from './refused-object';
+import { roleTable } from './role-service';
+import { roleStore } from './role-store';
+import { apply } from './rpc/apply-catalogue';
+import { seatStore } from './seat-store';
+
+const DATABASE = 'latchkey_role';
+
+/** For the database to be found, or found again, ms; less than any call may take. */
+const DATABASE_LIMIT_MS = 5_000;
+/** For the first catalogue to be written, ms. */
+const FIRST_CATALOGUE_MS = 20_000;
+
+export interface RoleOptions {
+  readonly log?: Logger;
+  /** For tests that end or hold the process between two steps. */
+  readonly checkpoint?: Checkpoint;
+  readonly now?: () => Date;
+}
+
+export interface RoleApp extends RunningApp {
+  readonly port: number;
+}
+
+/**
+ * Starts role: database, first catalogue, server. Whatever was started is stopped again when a later step fails.
+ * @throws Error with a readable sentence, a catalogue file that cannot be read among them
+ */
+export async function startRoleApp(config: RoleConfig, options: RoleOptions = {}): Promise<RoleApp> {
+  const { log = createLogger({ name: 'role', level: config.logLevel }), checkpoint, now } = options;
+  const stops: (() => Promise<void> | void)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const each of stops.splice(0).toReversed()) await each();
+  };
+  try {
+    const connection = await connectDatabase(config.mongoUri);
+    stops.push(() => connection.close());
+    const onBadCertificates = (err: Error) => log.error({ err }, 'new certificates cannot be used, the old ones go on');
+    const dial = (serviceName: string, address: string) => {
+      const channel = connect({ address, tls: config.tls, serviceName, onBadCertificates, checkpoint });
+      stops.push(() => channel.close());
+      return channel;
+    };
+    const identity = client(identityV1.FactServiceClient, dial('identity', config.identityAddress));
+    const authorization = client(keyV1.AuthorizationServiceClient, dial('key', config.keyAddress));
+
+    const deps: Deps = {
+      mutations: new Mutations({ connection, log, checkpoint, now }),
+      catalogues: catalogueStore(connection),
+      roles: roleStore(connection),
+      bindings: bindingStore(connection),
+      seats: seatStore(connection),
+      identity,
+    };
+    // Every collection and index before the first transaction, one after the other.
+    for (const store of [deps.catalogues, deps.roles, deps.bindings, deps.seats, deps.mutations]) await store.prepare();
+    await applyFirstCatalogue(deps, config.catalogueFile, log);
+
+    const server = await startServer({
+      listen: config.listen,
+      tls: config.tls,
+      services: roleServices(deps, config.operators),
+      frontEnds: config.frontEnds,
+      guard: remoteGuard({
+        authorization,
+        findMember: async (organizationId, userId, ctx) => {
+          const { fact } = await identity.findMemberFact({ organizationId, userId }, ctx);
+          return fact && { memberId: fact.memberId, active: fact.liveness === identityV1.MemberLiveness.ACTIVE };
+        },
+      }),
+      log,
+      onRefused: (ctx, request, error) => deps.mutations.refused(ctx, { ...refusedObject(request), error }),
+      // Of this service's own store alone: were it of others' too, services could wait for each other in a circle.
+      ready: async () => void (await connection.db?.command({ ping: 1 }, { timeoutMS: DATABASE_LIMIT_MS })),
+    });
+    stops.push(() => server.stop());
+    return { port: server.port, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Every RPC of this service, with its rule. */
+export function roleServices(deps: Deps, operators: readonly string[]): ServiceRegistration[] {
+  return [
+    service(roleV1.PermissionServiceService, permissionTable(deps, operators)),
+    service(roleV1.RoleServiceService, roleTable(deps)),
+    service(roleV1.BindingServiceService, bindingTable(deps)),
+    service(roleV1.FactServiceService, factTable(deps)),
+    service(auditV1.AuditServiceService, auditTable(deps.mutations)),
+  ];
+}
+
+async function connectDatabase(uri: string): Promise<mongoose.Connection> {
+  return await mongoose
+    .createConnection(uri, {
+      dbName: DATABASE,
+      serverSelectionTimeoutMS: DATABASE_LIMIT_MS,
+      // Stated here, whatever the URI says.
+      writeConcern: { w: 'majority', journal: true },
+      autoIndex: false,
+      autoCreate: false,
+    })
+    .asPromise();
+}
+
+/** A deployment that has a catalogue keeps it, whatever the file says by now: changes go through ApplyCatalogue. */
+async function applyFirstCatalogue(deps: Deps, file: string, log: Logger): Promise<void> {
+  if ((await deps.catalogues.read()).version > 0) return;
+  const wanted = parseCatalogue(await readFile(file, 'utf8'));
+  const ctx = systemContext('role', { log, timeoutMs: FIRST_CATALOGUE_MS });
+  const action = { ...ctx, rpc: 'latchkey.role.v1.PermissionService/ApplyCatalogue' };
+  const { version, added } = await apply(deps, wanted, action, { onlyFirst: true });
+  log.info(
+    { version, added },
+    added > 0 ? 'the first catalogue is applied' : 'another replica has applied the catalogue',
+  );
+}
