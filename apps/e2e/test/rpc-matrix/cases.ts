@@ -1,0 +1,378 @@
+import { randomBytes } from 'node:crypto';
+import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
+import { roleV1 } from '@latchkey/proto';
+import { newMember, newToken, newUser } from '@latchkey/testing';
+import type { World } from './world';
+
+type Request = Record<string, unknown>;
+
+/** One RPC as the matrix tries it. What is not said follows from its rule. */
+export interface RpcCase {
+  /** "latchkey.identity.v1.MemberService/AddMember" without the package's prefix. */
+  rpc: string;
+  /** A request that succeeds. Called anew for each try, so that a change can be tried more than once. */
+  request(world: World): Request | Promise<Request>;
+  /**
+   * Who may ask. `permission`: the admin may, and one who lacks it is told its name. `self`: a member about itself.
+   * `user`: a person who is no member of anything. `caller`: a service with this name, on nobody's behalf.
+   */
+  rule: { permission: string } | { self: string | true } | { user: true } | { caller: string };
+  /** Reasons of NOT_FOUND when the field names an absent object, and just so for another tenant's. */
+  absent?: Record<string, string>;
+}
+
+const org = (world: World): Request => ({ organizationId: world.tenant.organizationId });
+const inWorkspace = (world: World): Request => ({ ...org(world), workspaceId: world.tenant.workspaceId });
+const unique = (): string => randomBytes(4).toString('hex');
+const ORGANIZATION = { organizationId: 'ORGANIZATION_NOT_FOUND' };
+const WORKSPACE = { ...ORGANIZATION, workspaceId: 'WORKSPACE_NOT_FOUND' };
+const OPS = { rule: { caller: 'ops' } } as const;
+
+const newMemberId = async (world: World): Promise<string> => (await newMember(world.api, world.tenant)).memberId;
+const newViewerId = async (world: World): Promise<string> => {
+  const roles = { workspaceRoleId: BUILT_IN_ROLE_IDS.WORKSPACE_VIEWER };
+  return (await newMember(world.api, world.tenant, roles)).memberId;
+};
+const newRole = async (world: World): Promise<string> => {
+  const request = { ...org(world), scope: roleV1.Scope.WORKSPACE, name: unique(), permissions: ['runs:read'] };
+  const { role } = await world.api.roles.createRole(request, { as: world.tenant.admin.as });
+  return role?.id ?? '';
+};
+const removedMember = async (world: World): Promise<{ memberId: string; deletionId: string }> => {
+  const memberId = await newMemberId(world);
+  const request = { organizationId: world.tenant.organizationId, memberId };
+  return { memberId, ...(await world.api.members.removeMember(request, { as: world.tenant.admin.as })) };
+};
+
+export const IDENTITY_CASES: RpcCase[] = [
+  {
+    rpc: 'identity.v1.OrganizationService/CreateOrganization',
+    rule: { user: true },
+    request: () => ({ displayName: 'New' }),
+  },
+  {
+    rpc: 'identity.v1.OrganizationService/GetOrganization',
+    rule: { permission: 'organization:read' },
+    request: org,
+    absent: ORGANIZATION,
+  },
+  { rpc: 'identity.v1.OrganizationService/ListOrganizations', rule: { user: true }, request: () => ({}) },
+  {
+    rpc: 'identity.v1.WorkspaceService/CreateWorkspace',
+    rule: { permission: 'organization:manage' },
+    request: (world) => ({ ...org(world), name: unique() }),
+    absent: ORGANIZATION,
+  },
+  {
+    rpc: 'identity.v1.WorkspaceService/GetWorkspace',
+    rule: { permission: 'workspaces:read' },
+    request: inWorkspace,
+    absent: WORKSPACE,
+  },
+  {
+    rpc: 'identity.v1.WorkspaceService/ListWorkspaces',
+    rule: { permission: 'organization:read' },
+    request: org,
+    absent: ORGANIZATION,
+  },
+  {
+    rpc: 'identity.v1.UserService/CreateUser',
+    ...OPS,
+    request: () => ({ email: `${unique()}@example.com`, displayName: 'New' }),
+  },
+  { rpc: 'identity.v1.UserService/GetUser', rule: { user: true }, request: () => ({}) },
+  {
+    rpc: 'identity.v1.UserService/LookupUser',
+    ...OPS,
+    request: async ({ api }) => {
+      const email = `${unique()}@example.com`;
+      await api.users.createUser({ email });
+      return { email };
+    },
+  },
+  {
+    rpc: 'identity.v1.UserService/DeleteUser',
+    ...OPS,
+    request: async ({ api }) => ({ userId: (await newUser(api)).userId }),
+  },
+  {
+    rpc: 'identity.v1.MemberService/AddMember',
+    rule: { permission: 'organization:manage-members' },
+    request: async (world) => ({ ...org(world), userId: (await newUser(world.api)).userId }),
+    absent: { ...ORGANIZATION, userId: 'USER_NOT_FOUND', organizationRoleId: 'ROLE_NOT_FOUND' },
+  },
+  {
+    rpc: 'identity.v1.MemberService/GetMember',
+    rule: { permission: 'organization:read' },
+    request: (world) => ({ ...org(world), memberId: world.ours.memberId }),
+    absent: { ...ORGANIZATION, memberId: 'MEMBER_NOT_FOUND' },
+  },
+  {
+    rpc: 'identity.v1.MemberService/ListMembers',
+    rule: { permission: 'organization:read' },
+    request: org,
+    absent: ORGANIZATION,
+  },
+  {
+    rpc: 'identity.v1.MemberService/RemoveMember',
+    rule: { permission: 'organization:manage-members' },
+    request: async (world) => ({ ...org(world), memberId: await newMemberId(world) }),
+    absent: { ...ORGANIZATION, memberId: 'MEMBER_NOT_FOUND' },
+  },
+  {
+    rpc: 'identity.v1.DeletionService/GetDeletion',
+    rule: { permission: 'organization:manage-members' },
+    request: (world) => ({ ...org(world), deletionId: world.ours.deletionId }),
+    absent: { ...ORGANIZATION, deletionId: 'DELETION_NOT_FOUND' },
+  },
+  {
+    rpc: 'identity.v1.DeletionService/ListDeletions',
+    rule: { permission: 'organization:manage-members' },
+    request: org,
+    absent: ORGANIZATION,
+  },
+  {
+    rpc: 'identity.v1.DeletionService/RetryDeletion',
+    rule: { permission: 'organization:manage-members' },
+    request: (world) => ({ ...org(world), deletionId: world.ours.deletionId }),
+    absent: { ...ORGANIZATION, deletionId: 'DELETION_NOT_FOUND' },
+  },
+  {
+    rpc: 'identity.v1.DeletionService/CompleteDeletion',
+    rule: { caller: 'worker' },
+    request: (world) => ({ ...org(world), deletionId: world.ours.deletionId }),
+    absent: { organizationId: 'DELETION_NOT_FOUND', deletionId: 'DELETION_NOT_FOUND' },
+  },
+  { rpc: 'identity.v1.FactService/GetOrganizationFact', rule: { caller: 'key' }, request: org },
+  {
+    rpc: 'identity.v1.FactService/GetWorkspaceFact',
+    rule: { caller: 'key' },
+    request: ({ ours }) => ({ workspaceId: ours.workspaceId }),
+  },
+  {
+    rpc: 'identity.v1.FactService/GetMemberFact',
+    rule: { caller: 'key' },
+    request: ({ ours }) => ({ memberId: ours.memberId }),
+  },
+  {
+    rpc: 'identity.v1.FactService/FindMemberFact',
+    rule: { caller: 'key' },
+    request: (world) => ({ ...org(world), userId: world.ours.userId }),
+  },
+];
+
+export const ROLE_CASES: RpcCase[] = [
+  {
+    rpc: 'role.v1.PermissionService/ListPermissions',
+    rule: { permission: 'organization:read' },
+    request: org,
+    absent: ORGANIZATION,
+  },
+  {
+    rpc: 'role.v1.PermissionService/ApplyCatalogue',
+    ...OPS,
+    request: async (world) => {
+      const request = { ...org(world), pageSize: 200 } as { organizationId: string; pageSize: number };
+      const { permissions } = await world.api.permissions.listPermissions(request, { as: world.tenant.admin.as });
+      return { permissions };
+    },
+  },
+  {
+    rpc: 'role.v1.RoleService/CreateRole',
+    rule: { permission: 'organization:manage' },
+    request: (world) => ({ ...org(world), scope: roleV1.Scope.WORKSPACE, name: unique(), permissions: ['runs:read'] }),
+    absent: ORGANIZATION,
+  },
+  {
+    rpc: 'role.v1.RoleService/GetRole',
+    rule: { permission: 'organization:read' },
+    request: (world) => ({ ...org(world), roleId: world.ours.roleId }),
+    absent: { ...ORGANIZATION, roleId: 'ROLE_NOT_FOUND' },
+  },
+  {
+    rpc: 'role.v1.RoleService/ListRoles',
+    rule: { permission: 'organization:read' },
+    request: org,
+    absent: ORGANIZATION,
+  },
+  {
+    rpc: 'role.v1.RoleService/UpdateRole',
+    rule: { permission: 'organization:manage' },
+    request: (world) => ({ ...org(world), roleId: world.ours.roleId, permissions: ['runs:read', 'runs:create'] }),
+    absent: { ...ORGANIZATION, roleId: 'ROLE_NOT_FOUND' },
+  },
+  {
+    rpc: 'role.v1.RoleService/DeleteRole',
+    rule: { permission: 'organization:manage' },
+    request: async (world) => ({ ...org(world), roleId: await newRole(world) }),
+    absent: { ...ORGANIZATION, roleId: 'ROLE_NOT_FOUND' },
+  },
+  {
+    rpc: 'role.v1.BindingService/SetOrganizationRole',
+    rule: { permission: 'organization:manage-members' },
+    request: (world) => ({
+      ...org(world),
+      memberId: world.ours.memberId,
+      roleId: BUILT_IN_ROLE_IDS.ORGANIZATION_VIEWER,
+    }),
+    absent: { ...ORGANIZATION, memberId: 'PRINCIPAL_NOT_FOUND', roleId: 'ROLE_NOT_FOUND' },
+  },
+  {
+    rpc: 'role.v1.BindingService/AddWorkspaceMember',
+    rule: { permission: 'workspaces:manage-members' },
+    request: async (world) => ({
+      ...inWorkspace(world),
+      memberId: await newMemberId(world),
+      roleId: BUILT_IN_ROLE_IDS.WORKSPACE_VIEWER,
+    }),
+    absent: { ...WORKSPACE, memberId: 'PRINCIPAL_NOT_FOUND', roleId: 'ROLE_NOT_FOUND' },
+  },
+  {
+    rpc: 'role.v1.BindingService/SetWorkspaceRole',
+    rule: { permission: 'workspaces:manage-members' },
+    request: (world) => ({
+      ...inWorkspace(world),
+      memberId: world.ours.memberId,
+      roleId: BUILT_IN_ROLE_IDS.WORKSPACE_EDITOR,
+    }),
+    absent: { ...WORKSPACE, memberId: 'WORKSPACE_MEMBER_NOT_FOUND', roleId: 'ROLE_NOT_FOUND' },
+  },
+  {
+    rpc: 'role.v1.BindingService/RemoveWorkspaceMember',
+    rule: { permission: 'workspaces:manage-members' },
+    request: async (world) => ({ ...inWorkspace(world), memberId: await newViewerId(world) }),
+    absent: { ...WORKSPACE, memberId: 'WORKSPACE_MEMBER_NOT_FOUND' },
+  },
+  {
+    rpc: 'role.v1.BindingService/GetBinding',
+    rule: { permission: 'organization:read' },
+    request: (world) => ({ ...org(world), principalId: world.ours.memberId }),
+    absent: { ...ORGANIZATION, principalId: 'PRINCIPAL_NOT_FOUND' },
+  },
+  {
+    rpc: 'role.v1.BindingService/ListBindings',
+    rule: { permission: 'organization:read' },
+    request: org,
+    absent: ORGANIZATION,
+  },
+  {
+    rpc: 'role.v1.BindingService/BindPrincipal',
+    rule: { caller: 'identity' },
+    request: (world) => ({ ...org(world), principalId: world.ours.memberId, grantedBy: world.tenant.admin.memberId }),
+  },
+  {
+    rpc: 'role.v1.BindingService/RemovePrincipal',
+    rule: { caller: 'worker' },
+    request: async (world) => ({ ...org(world), principalId: (await removedMember(world)).memberId }),
+  },
+  {
+    rpc: 'role.v1.BindingService/CloseSeat',
+    rule: { caller: 'identity' },
+    request: (world) => ({ ...org(world), memberId: world.ours.memberId }),
+  },
+  {
+    rpc: 'role.v1.BindingService/ReopenSeat',
+    rule: { caller: 'identity' },
+    request: (world) => ({ ...org(world), memberId: world.ours.memberId }),
+  },
+  {
+    rpc: 'role.v1.FactService/GetBindingFact',
+    rule: { caller: 'key' },
+    request: ({ ours }) => ({ principalId: ours.memberId }),
+  },
+  { rpc: 'role.v1.FactService/GetRoleFact', rule: { caller: 'key' }, request: ({ ours }) => ({ roleId: ours.roleId }) },
+  { rpc: 'role.v1.FactService/GetCatalogueFact', rule: { caller: 'key' }, request: () => ({}) },
+];
+
+export const KEY_CASES: RpcCase[] = [
+  {
+    rpc: 'key.v1.PersonalTokenService/CreatePersonalToken',
+    rule: { self: 'organization:pats:create' },
+    request: (world) => ({ ...org(world), name: 'laptop' }),
+    absent: ORGANIZATION,
+  },
+  {
+    rpc: 'key.v1.PersonalTokenService/GetPersonalToken',
+    rule: { self: true },
+    request: (world) => ({ ...org(world), tokenId: world.ours.tokenId }),
+    absent: { ...ORGANIZATION, tokenId: 'KEY_NOT_FOUND' },
+  },
+  { rpc: 'key.v1.PersonalTokenService/ListPersonalTokens', rule: { self: true }, request: org, absent: ORGANIZATION },
+  {
+    rpc: 'key.v1.PersonalTokenService/DeletePersonalToken',
+    rule: { self: true },
+    request: async (world) => {
+      const { organizationId, admin } = world.tenant;
+      return { organizationId, tokenId: (await newToken(world.api, organizationId, admin.as)).id };
+    },
+    absent: { ...ORGANIZATION, tokenId: 'KEY_NOT_FOUND' },
+  },
+  {
+    rpc: 'key.v1.PersonalTokenService/RevokeMemberTokens',
+    rule: { caller: 'worker' },
+    request: async (world) => ({ ...org(world), ...(await removedMember(world)) }),
+  },
+  {
+    rpc: 'key.v1.ServiceKeyService/CreateServiceKey',
+    rule: { permission: 'workspaces:manage-keys' },
+    request: (world) => ({ ...org(world), name: 'bot', workspaceIds: [world.tenant.workspaceId] }),
+    absent: { ...ORGANIZATION, workspaceIds: 'WORKSPACE_NOT_FOUND', roleId: 'ROLE_NOT_FOUND' },
+  },
+  {
+    rpc: 'key.v1.ServiceKeyService/GetServiceKey',
+    rule: { permission: 'organization:read' },
+    request: (world) => ({ ...org(world), keyId: world.ours.keyId }),
+    absent: { ...ORGANIZATION, keyId: 'KEY_NOT_FOUND' },
+  },
+  {
+    rpc: 'key.v1.ServiceKeyService/ListServiceKeys',
+    rule: { permission: 'organization:read' },
+    request: org,
+    absent: ORGANIZATION,
+  },
+  {
+    rpc: 'key.v1.ServiceKeyService/DeleteServiceKey',
+    rule: { permission: 'workspaces:manage-keys' },
+    request: async (world) => {
+      const { organizationId, workspaceId, admin } = world.tenant;
+      const request = { organizationId, name: 'bot', workspaceIds: [workspaceId] };
+      const { key } = await world.api.serviceKeys.createServiceKey(request, { as: admin.as });
+      return { organizationId, keyId: key?.id ?? '' };
+    },
+    absent: { ...ORGANIZATION, keyId: 'KEY_NOT_FOUND' },
+  },
+  {
+    rpc: 'key.v1.LegacyKeyService/ImportLegacyKeys',
+    rule: { permission: 'workspaces:manage-keys' },
+    request: (world) => ({
+      ...inWorkspace(world),
+      keys: [{ sha256: randomBytes(32).toString('hex'), name: 'from before' }],
+    }),
+    absent: WORKSPACE,
+  },
+  {
+    rpc: 'key.v1.LegacyKeyService/SetLegacySunset',
+    rule: { permission: 'organization:manage' },
+    request: (world) => ({ ...org(world), sunsetTime: new Date('2030-01-01T00:00:00Z') }),
+    absent: ORGANIZATION,
+  },
+  {
+    rpc: 'key.v1.AuthorizationService/Authorize',
+    ...OPS,
+    request: (world) => ({ key: world.secret, permission: 'runs:read', workspaceId: world.tenant.workspaceId }),
+  },
+  {
+    rpc: 'key.v1.AuthorizationService/AuthorizeUser',
+    rule: { caller: 'identity' },
+    request: (world) => ({ ...org(world), userId: world.tenant.admin.userId, permission: 'organization:read' }),
+  },
+  { rpc: 'key.v1.AuthorizationService/IntrospectKey', ...OPS, request: (world) => ({ key: world.secret }) },
+];
+
+/** AuditService stands on each of the three addresses. */
+export const AUDIT_CASE: RpcCase = {
+  rpc: 'audit.v1.AuditService/ListAuditEntries',
+  rule: { permission: 'organization:manage' },
+  request: org,
+  absent: ORGANIZATION,
+};

@@ -1,0 +1,102 @@
+import { createFileRegistry, type DescField, type DescMessage, fromBinary } from '@bufbuild/protobuf';
+import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { createValidator } from '@bufbuild/protovalidate';
+import { auditV1, DESCRIPTOR_SET_BASE64, identityV1, keyV1, roleV1 } from '@latchkey/proto';
+import { type CallOptions, type Endpoints, openClient } from '@latchkey/testing';
+
+const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, Buffer.from(DESCRIPTOR_SET_BASE64, 'base64')));
+const validator = createValidator({ registry });
+
+/** Every RPC of the contract, as "identity.v1.MemberService/AddMember". */
+export const CONTRACT_RPCS: string[] = [...registry]
+  .filter((desc) => desc.kind === 'service')
+  .flatMap((service) => service.methods.map((method) => `${service.typeName}/${method.name}`))
+  .filter((rpc) => rpc.startsWith('latchkey.'))
+  .map((rpc) => rpc.replace(/^latchkey\./, ''));
+
+const CLIENTS = [
+  ...[identityV1, roleV1, keyV1].flatMap((pkg) => Object.values(pkg)),
+  auditV1.AuditServiceClient,
+].filter(
+  (value): value is typeof identityV1.MemberServiceClient => typeof value === 'function' && 'serviceName' in value,
+);
+
+/** A method of the contract, found by its name, to be called with a request of any shape. */
+export interface Method {
+  call(request: object, options?: CallOptions): Promise<unknown>;
+  /** The fields of its request. */
+  fields: DescField[];
+  /** A request like this one in which `field` breaks a rule; undefined when nothing that we try breaks one. */
+  malform(request: object, field: DescField): object | undefined;
+  close(): void;
+}
+
+/** `service` says which address to use: identity, role or key. */
+export function openMethod(
+  rpc: string,
+  service: 'identity' | 'role' | 'key',
+  endpoints: Endpoints,
+  tls: { ca: string; cert?: string; key?: string },
+): Method {
+  const [serviceName, methodName] = `latchkey.${rpc}`.split('/');
+  const Client = CLIENTS.find((client) => client.serviceName === serviceName);
+  const input = registry.getService(serviceName ?? '')?.methods.find((method) => method.name === methodName)?.input;
+  if (!Client || !input || !methodName) throw new Error(`the contract has no ${rpc}`);
+  const { calls, close } = openClient(Client, endpoints[service].address, tls);
+  const name = methodName.charAt(0).toLowerCase() + methodName.slice(1);
+  const definitions: Record<string, Serializer> = Client.service as unknown as Record<string, Serializer>;
+  const definition = definitions[name];
+  if (!definition) throw new Error(`the generated client has no ${rpc}`);
+  return {
+    call: (calls as unknown as Record<string, Method['call']>)[name] as Method['call'],
+    fields: input.fields,
+    malform: (request, field) =>
+      candidates(field)
+        .map((value) => ({ ...definition.requestDeserialize(Buffer.alloc(0)), ...request, [field.localName]: value }))
+        .find((broken) => breaks(input, definition.requestSerialize(broken), field)),
+    close,
+  };
+}
+
+interface Serializer {
+  requestSerialize(value: object): Buffer;
+  requestDeserialize(bytes: Buffer): object;
+}
+
+function breaks(input: DescMessage, bytes: Buffer, field: DescField): boolean {
+  const result = validator.validate(input, fromBinary(input, bytes));
+  if (result.kind !== 'invalid') return false;
+  return result.violations.some(({ field: path }) => path[0]?.kind === 'field' && path[0].name === field.name);
+}
+
+/** Values that a careless or hostile caller might send in such a field. */
+function candidates(field: DescField): unknown[] {
+  switch (field.fieldKind) {
+    case 'scalar':
+      return ['!!', '', 'x'.repeat(300), -1, 1_000_000].filter(
+        (value) => (typeof value === 'string') === isText(field.scalar),
+      );
+    case 'enum':
+      return [field.enum.values[0]?.name];
+    case 'message':
+      return [undefined, new Date(0)];
+    case 'list':
+      return [[], ['!!'], ...(field.message ? [[brokenElement(field.message)]] : [])].filter(
+        (value) => !field.message || typeof value[0] !== 'string',
+      );
+    case 'map':
+      return [];
+  }
+}
+
+function brokenElement(message: DescMessage): object {
+  return Object.fromEntries(
+    message.fields.map((field) => [
+      field.localName,
+      field.fieldKind === 'list' ? [] : field.fieldKind === 'enum' ? field.enum.values[0]?.name : '!!',
+    ]),
+  );
+}
+
+// ScalarType.STRING and BYTES of descriptor.proto.
+const isText = (scalar: number): boolean => scalar === 9 || scalar === 12;

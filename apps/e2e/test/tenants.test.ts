@@ -1,0 +1,183 @@
+import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
+import { keyV1, roleV1 } from '@latchkey/proto';
+import {
+  CallError,
+  newMember,
+  newTenant,
+  newToken,
+  newUser,
+  startTestSuite,
+  type Tenant,
+  type TestSuite,
+} from '@latchkey/testing';
+
+const REASON = keyV1.DecisionReason;
+
+let suite: TestSuite;
+beforeAll(async () => {
+  suite = await startTestSuite();
+}, 120_000);
+afterAll(() => suite?.stop(), 60_000);
+
+const refusal = async (call: Promise<unknown>): Promise<CallError> => {
+  const outcome = await call.catch((error: unknown) => error);
+  expect(outcome).toBeInstanceOf(CallError);
+  return outcome as CallError;
+};
+
+async function reason(secret: string, question: Partial<keyV1.AuthorizeRequest>): Promise<keyV1.DecisionReason> {
+  return (await suite.api.authorization.authorize({ key: secret, permission: 'projects:read', ...question })).reason;
+}
+
+test('tenant-cannot-see-tenant: a key opens nothing in another organization, and is told nothing of it', async () => {
+  const [ours, theirs] = [await newTenant(suite.api), await newTenant(suite.api)];
+  const { secret } = await newToken(suite.api, ours.organizationId, ours.admin.as);
+  expect(await reason(secret, { workspaceId: ours.workspaceId })).toBe(REASON.ALLOWED);
+  expect(await reason(secret, { workspaceId: theirs.workspaceId })).toBe(REASON.WORKSPACE_NOT_FOUND);
+  expect(await reason(secret, { workspaceId: 'ws_01h00000000000000000000000' })).toBe(REASON.WORKSPACE_NOT_FOUND);
+  const wrong = { organizationId: theirs.organizationId, workspaceId: theirs.workspaceId };
+  expect(await reason(secret, wrong)).toBe(REASON.WRONG_ORGANIZATION);
+  const listed = await refusal(
+    suite.api.members.listMembers({ organizationId: theirs.organizationId }, { as: { key: secret } }),
+  );
+  expect([listed.code, listed.reason]).toEqual(['NOT_FOUND', 'ORGANIZATION_NOT_FOUND']);
+});
+
+test('a list shows its own organization only', async () => {
+  const [ours, theirs] = [await newTenant(suite.api), await newTenant(suite.api)];
+  const { organizationId, admin } = ours;
+  const options = { as: admin.as };
+  const lists = await Promise.all([
+    suite.api.members.listMembers({ organizationId }, options),
+    suite.api.workspaces.listWorkspaces({ organizationId }, options),
+    suite.api.bindings.listBindings({ organizationId }, options),
+    suite.api.organizations.listOrganizations({}, options),
+    ...Object.values(suite.api.audit).map((audit) => audit.listAuditEntries({ organizationId }, options)),
+  ]);
+  const text = JSON.stringify(lists);
+  expect(text).toContain(organizationId);
+  for (const foreign of [theirs.organizationId, theirs.workspaceId, theirs.admin.memberId]) {
+    expect(text).not.toContain(foreign);
+  }
+});
+
+test('last-admin: two admins who remove each other at the same moment leave one behind', async () => {
+  for (let round = 0; round < 5; round++) {
+    const tenant = await newTenant(suite.api);
+    const second = await newMember(suite.api, tenant, { organizationRoleId: BUILT_IN_ROLE_IDS.ORGANIZATION_ADMIN });
+    const { organizationId, admin } = tenant;
+    const outcomes = await Promise.allSettled([
+      suite.api.members.removeMember({ organizationId, memberId: second.memberId }, { as: admin.as }),
+      suite.api.members.removeMember({ organizationId, memberId: admin.memberId }, { as: second.as }),
+    ]);
+    expect(outcomes.filter((outcome) => outcome.status === 'fulfilled').length).toBeLessThanOrEqual(1);
+    const survivors = await Promise.allSettled(
+      [admin.as, second.as].map((as) =>
+        suite.api.workspaces.createWorkspace({ organizationId, name: 'after' }, { as }),
+      ),
+    );
+    expect(survivors.some((outcome) => outcome.status === 'fulfilled')).toBe(true);
+  }
+});
+
+test('last-admin: the only admin cannot be removed or demoted', async () => {
+  const tenant = await newTenant(suite.api);
+  const { organizationId, admin } = tenant;
+  const removal = await refusal(
+    suite.api.members.removeMember({ organizationId, memberId: admin.memberId }, { as: admin.as }),
+  );
+  const demotion = await refusal(
+    suite.api.bindings.setOrganizationRole(
+      { organizationId, memberId: admin.memberId, roleId: BUILT_IN_ROLE_IDS.ORGANIZATION_USER },
+      { as: admin.as },
+    ),
+  );
+  const deletion = await refusal(suite.api.users.deleteUser({ userId: admin.userId }));
+  expect([removal.reason, demotion.reason, deletion.reason]).toEqual(['LAST_ADMIN', 'LAST_ADMIN', 'LAST_ADMIN']);
+  await suite.api.workspaces.createWorkspace({ organizationId, name: 'still here' }, { as: admin.as });
+});
+
+test('managing never reaches up: an operator can neither remove, demote nor become an admin', async () => {
+  const tenant = await newTenant(suite.api);
+  const { organizationId, admin } = tenant;
+  const operator = await newMember(suite.api, tenant, { organizationRoleId: BUILT_IN_ROLE_IDS.ORGANIZATION_OPERATOR });
+  const as = operator.as;
+  const adminRole = BUILT_IN_ROLE_IDS.ORGANIZATION_ADMIN;
+  const attempts = await Promise.all([
+    refusal(suite.api.members.removeMember({ organizationId, memberId: admin.memberId }, { as })),
+    refusal(
+      suite.api.bindings.setOrganizationRole(
+        { organizationId, memberId: admin.memberId, roleId: BUILT_IN_ROLE_IDS.ORGANIZATION_USER },
+        { as },
+      ),
+    ),
+    refusal(
+      suite.api.bindings.setOrganizationRole(
+        { organizationId, memberId: operator.memberId, roleId: adminRole },
+        { as },
+      ),
+    ),
+    newUser(suite.api).then(({ userId }) =>
+      refusal(suite.api.members.addMember({ organizationId, userId, organizationRoleId: adminRole }, { as })),
+    ),
+  ]);
+  expect(attempts.map((attempt) => attempt.code)).toEqual(Array(4).fill('PERMISSION_DENIED'));
+  expect(attempts.map((attempt) => attempt.reason)).toEqual([
+    'ADMIN_REQUIRED',
+    'ADMIN_REQUIRED',
+    'GRANT_EXCEEDS_OWN',
+    'GRANT_EXCEEDS_OWN',
+  ]);
+});
+
+test('a refused AddMember leaves no member behind', async () => {
+  const tenant = await newTenant(suite.api);
+  const operator = await newMember(suite.api, tenant, { organizationRoleId: BUILT_IN_ROLE_IDS.ORGANIZATION_OPERATOR });
+  const { organizationId } = tenant;
+  const { userId, as } = await newUser(suite.api);
+  const request = { organizationId, userId, organizationRoleId: BUILT_IN_ROLE_IDS.ORGANIZATION_ADMIN };
+  await refusal(suite.api.members.addMember(request, { as: operator.as }));
+  const { members } = await suite.api.members.listMembers({ organizationId }, { as: tenant.admin.as });
+  expect(members.map((member) => member.userId)).not.toContain(userId);
+  const asOutsider = await refusal(suite.api.organizations.getOrganization({ organizationId }, { as }));
+  expect(asOutsider.code).toBe('NOT_FOUND');
+  // And the person can be added properly afterwards.
+  await suite.api.members.addMember({ organizationId, userId }, { as: tenant.admin.as });
+});
+
+test('a role in use cannot be deleted, a built-in one neither edited nor deleted', async () => {
+  const tenant: Tenant = await newTenant(suite.api);
+  const { organizationId, admin } = tenant;
+  const options = { as: admin.as };
+  const { role } = await suite.api.roles.createRole(
+    { organizationId, scope: roleV1.Scope.WORKSPACE, name: 'r', permissions: ['runs:read'] },
+    options,
+  );
+  const roleId = role?.id ?? '';
+  const holder = await newMember(suite.api, tenant, { workspaceRoleId: roleId });
+  expect((await refusal(suite.api.roles.deleteRole({ organizationId, roleId }, options))).reason).toBe('ROLE_IN_USE');
+  await suite.api.bindings.removeWorkspaceMember(
+    { organizationId, workspaceId: tenant.workspaceId, memberId: holder.memberId },
+    options,
+  );
+  await suite.api.roles.deleteRole({ organizationId, roleId }, options);
+  const builtIn = { organizationId, roleId: BUILT_IN_ROLE_IDS.WORKSPACE_EDITOR };
+  const update = await refusal(suite.api.roles.updateRole({ ...builtIn, permissions: ['runs:read'] }, options));
+  const deletion = await refusal(suite.api.roles.deleteRole(builtIn, options));
+  expect([update.reason, deletion.reason]).toEqual(['SYSTEM_ROLE', 'SYSTEM_ROLE']);
+});
+
+test('an edited role counts from the moment the edit is answered', async () => {
+  const tenant = await newTenant(suite.api);
+  const { organizationId, workspaceId, admin } = tenant;
+  const { role } = await suite.api.roles.createRole(
+    { organizationId, scope: roleV1.Scope.WORKSPACE, name: 'r', permissions: ['runs:read', 'runs:create'] },
+    { as: admin.as },
+  );
+  const holder = await newMember(suite.api, tenant, { workspaceRoleId: role?.id });
+  const { secret } = await newToken(suite.api, organizationId, holder.as);
+  expect(await reason(secret, { permission: 'runs:create', workspaceId })).toBe(REASON.ALLOWED);
+  await suite.api.roles.updateRole({ organizationId, roleId: role?.id, permissions: ['runs:read'] }, { as: admin.as });
+  expect(await reason(secret, { permission: 'runs:create', workspaceId })).toBe(REASON.PERMISSION_MISSING);
+  expect(await reason(secret, { permission: 'runs:read', workspaceId })).toBe(REASON.ALLOWED);
+});
