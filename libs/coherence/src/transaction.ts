@@ -42,7 +42,7 @@ export async function inTransaction<T>(
     },
     {
       readConcern: { level: 'snapshot' },
-
+      writeConcern: DURABLE,
       readPreference: 'primary',
       // 0 would mean "for ever".
       maxCommitTimeMS: Math.max(1, Math.floor(limitMs)),
