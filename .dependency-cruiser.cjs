@@ -52,7 +52,7 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^(apps|libs)/',
-        pathNot: ['^apps/[^/]+/src/([^/]+-store|app)[.]ts$', '^libs/(coherence|testing)/'],
+        pathNot: ['^apps/[^/]+/src/([^/]+-store|app)[.]ts$', '^apps/[^/]+/test/', '^libs/(coherence|testing)/'],
       },
       to: { path: '(^|/)node_modules/(mongoose|mongodb)/' },
     },

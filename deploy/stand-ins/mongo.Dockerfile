@@ -11,6 +11,7 @@ RUN PIP_CERT=/opt/engine/host-ca.crt python3 "$(echo /opt/engine/vendor/pip-*.wh
     --require-hashes --only-binary :all: --no-deps --no-compile --target /opt/packages -r /opt/engine/requirements.txt \
  && sed -i -e 's/^server = SecantusDBServer("127.0.0.1", /SecantusDBServer.address = property(lambda self: ("mongo", 27017))\nserver = SecantusDBServer("0.0.0.0", replica_set_name="rs0", port=/' \
     -e 's/int(sys.argv\[1\]), sys.argv\[2\], /int(sys.argv[1]), storage_path=sys.argv[2], /' /opt/engine/devmongo.py \
+ && grep -q 'replica_set_name="rs0", port=int(sys.argv\[1\]), storage_path=' /opt/engine/devmongo.py \
  && printf '#!/bin/sh\nexec python3 /opt/engine/devmongo.py 27017 /data/db\n' > /usr/local/bin/mongod \
  && chmod +x /usr/local/bin/mongod \
  && useradd --uid 999 --home-dir /data mongodb \

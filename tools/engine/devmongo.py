@@ -91,7 +91,7 @@ for _name in ("drop_database", "rename_collection"):
     _own_transaction(_name, False)
 
 server = SecantusDBServer("127.0.0.1", int(sys.argv[1]), sys.argv[2], enable_test_commands=False,
-                          ttl_sweep_seconds=1, transaction_lifetime_seconds=60)
+                          ttl_sweep_seconds=1, transaction_lifetime_seconds=5)
 stop = threading.Event()
 for sig in (signal.SIGTERM, signal.SIGINT):
     signal.signal(sig, lambda *_: stop.set())

@@ -1,4 +1,4 @@
-import { keyV1 } from '@latchkey/proto';
+import type { keyV1 } from '@latchkey/proto';
 import { TourFailed } from './narrator';
 import type { Tour } from './setting';
 

@@ -28,7 +28,6 @@ beforeAll(async () => {
     callers: ['stranger'],
     env: {
       identity: { LATCHKEY_DELETION_PENDING_TOO_LONG_MS: '2000' },
-      worker: { LATCHKEY_STALLED_INTERVAL_MS: '1000' },
     },
   });
 }, 120_000);

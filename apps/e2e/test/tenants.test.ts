@@ -181,3 +181,42 @@ test('an edited role counts from the moment the edit is answered', async () => {
   expect(await reason(secret, { permission: 'runs:create', workspaceId })).toBe(REASON.PERMISSION_MISSING);
   expect(await reason(secret, { permission: 'runs:read', workspaceId })).toBe(REASON.ALLOWED);
 });
+
+test('a narrowed token grants nothing: nobody sheds the narrowing by granting', async () => {
+  const tenant = await newTenant(suite.api);
+  const { organizationId, workspaceId, admin } = tenant;
+  const { role } = await suite.api.roles.createRole(
+    { organizationId, scope: roleV1.Scope.WORKSPACE, name: 'r', permissions: ['runs:read'] },
+    { as: admin.as },
+  );
+  const roleId = role?.id ?? '';
+  const member = await newMember(suite.api, tenant, { workspaceRoleId: roleId });
+  const outsider = await newMember(suite.api, tenant);
+  const permissions = ['organization:manage', 'organization:manage-members'];
+  permissions.push('workspaces:manage-members', 'workspaces:manage-keys', 'organization:read');
+  const narrowed = await suite.api.tokens.createPersonalToken(
+    { organizationId, name: 'narrow', permissions },
+    { as: admin.as },
+  );
+  const options = { as: { key: narrowed.secret } };
+  const { bindings, members, roles, serviceKeys, legacyKeys } = suite.api;
+  const { memberId } = member;
+  const { userId } = await newUser(suite.api);
+  const keys = [{ sha256: '0'.repeat(64), name: 'old' }];
+  const ADMIN = BUILT_IN_ROLE_IDS.ORGANIZATION_ADMIN;
+  const attempts = [
+    bindings.setOrganizationRole({ organizationId, memberId, roleId: ADMIN }, options),
+    bindings.addWorkspaceMember({ organizationId, workspaceId, memberId: outsider.memberId, roleId }, options),
+    bindings.setWorkspaceRole({ organizationId, workspaceId, memberId, roleId }, options),
+    roles.updateRole({ organizationId, roleId, permissions: ['runs:read', 'runs:delete'] }, options),
+    members.addMember({ organizationId, userId, organizationRoleId: ADMIN }, options),
+    serviceKeys.createServiceKey({ organizationId, name: 'bot', workspaceIds: [workspaceId] }, options),
+    legacyKeys.importLegacyKeys({ organizationId, workspaceId, keys }, options),
+  ];
+  for (const attempt of await Promise.all(attempts.map(refusal))) {
+    expect([attempt.code, attempt.reason]).toEqual(['PERMISSION_DENIED', 'NARROWED_KEY']);
+  }
+  // What does not grant, it may do.
+  await members.listMembers({ organizationId }, options);
+  await bindings.removeWorkspaceMember({ organizationId, workspaceId, memberId }, options);
+});

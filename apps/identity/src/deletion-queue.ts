@@ -63,7 +63,8 @@ export function deletionQueue(redisUrl: string, log: Logger): DeletionQueue {
 
   return {
     async add(jobId, event) {
-      // A queue object waits for its connection without a limit, and never recovers from one that broke while it was being made.
+      // A queue object waits for its connection without a limit, and never recovers from one that broke while it was
+      // being made.
       if (redis.status !== 'ready') throw queueUnavailable();
       queue ??= open();
       const used = queue;

@@ -17,8 +17,8 @@ export interface DeletionRow {
 }
 
 /**
- * The id of the job that the next attempt adds. Each has its own, since BullMQ silently ignores an id that it has seen, be its job
- * failed or done; and no ':', which BullMQ reserves.
+ * The id of the job that the next attempt adds. Each has its own, since BullMQ silently ignores an id that it has seen,
+ * be its job failed or done; and no ':', which BullMQ reserves.
  */
 export function jobId(deletion: Pick<DeletionRow, '_id' | 'attempts'>): string {
   return deletion.attempts === 0 ? `ud-${deletion._id}` : `ud-${deletion._id}-r${deletion.attempts}`;

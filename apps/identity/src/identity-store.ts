@@ -38,7 +38,7 @@ export async function openIdentityStore(uri: string, dbName = 'latchkey_identity
     },
     /** Resolves while the database answers. */
     async ping(): Promise<void> {
-      await connection.db?.command({ ping: 1 }, { timeoutMS: LIMIT_MS });
+      await connection.db?.command({ ping: 1 });
     },
     async close(): Promise<void> {
       await connection.close();

@@ -43,9 +43,10 @@ export function joiningOf(payload: OutboxPayload): Joining {
 }
 
 /**
- * Brings a JOINING membership to its end, ACTIVE or taken back, and answers it as it is then. Run by the call that made it, by a repeat of that
- * call, and by the relay when the call has died; all of them may run at once.
- * @throws AppError the refusal, once it has been taken back; UNAVAILABLE while role cannot be reached, and the relay goes on
+ * Brings a JOINING membership to its end, ACTIVE or taken back, and answers it as it is then. Run by the call that made
+ * it, by a repeat of that call, and by the relay when the call has died; all of them may run at once.
+ * @throws AppError the refusal, once it has been taken back; UNAVAILABLE while role cannot be reached, and the relay
+ * goes on
  */
 export async function finishJoining(deps: Deps, joining: Joining, ctx: CallContext): Promise<MemberRow> {
   const { organizationId, memberId } = joining;
@@ -60,7 +61,7 @@ export async function finishJoining(deps: Deps, joining: Joining, ctx: CallConte
   return after;
 }
 
-/** The roles, of which nothing follows yet. Answers a definite refusal; whatever else goes wrong may go right next time. */
+/** The roles, of which nothing follows yet. Answers a definite refusal; what else goes wrong may go right next time. */
 async function bind(deps: Deps, joining: Joining, ctx: CallContext): Promise<AppError | undefined> {
   const { organizationId, memberId, organizationRoleId, workspaceRoles, grantedBy } = joining;
   try {
@@ -95,7 +96,8 @@ async function activate(deps: Deps, joining: Joining, ctx: CallContext): Promise
     return 'ACTIVE';
   });
   if (outcome instanceof AppError) await abandon(deps, joining, outcome, ctx);
-  // Removed while it was being bound, so that its clean-up may have run before there was anything to clean: it must not hold a seat.
+  // Removed while it was being bound, so its clean-up may have run before there was anything to clean: it must not
+  // hold a seat.
   if (outcome === 'REMOVED') await deps.bindings.removePrincipal({ organizationId, principalId: memberId }, ctx);
 }
 

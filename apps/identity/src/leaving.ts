@@ -8,9 +8,10 @@ import { isRefusal } from './joining';
 import { isLive, type MemberRow } from './member';
 import { step } from './step';
 
-// A member leaves in three steps: the intent is written down, role closes the seat, a transaction leaves the tombstone. If the call dies
-// in between, the relay finds the intent and opens the seat again. Both may believe that it is their turn, so the last step commits only if no
-// reopening has begun since the first (`seatEpoch`), and a reopening begins with a write to the member that the last step writes too.
+// A member leaves in three steps: the intent is written down, role closes the seat, a transaction leaves the tombstone.
+// If the call dies in between, the relay finds the intent and opens the seat again. Both may believe that it is their
+// turn, so the last step commits only if no reopening has begun since the first (`seatEpoch`), and a reopening begins
+// with a write to the member that the last step writes too.
 
 /** The intent to remove a member: its seat is closed, or about to be. */
 export interface SeatClosing {
@@ -47,7 +48,10 @@ export async function intendClosing(
   });
 }
 
-/** @throws AppError FAILED_PRECONDITION (LAST_ADMIN), PERMISSION_DENIED (ADMIN_REQUIRED): then the seat is as it was, and the intent is gone */
+/**
+ * @throws AppError FAILED_PRECONDITION (LAST_ADMIN), PERMISSION_DENIED (ADMIN_REQUIRED): then the seat is as it was,
+ * and the intent is gone
+ */
 export async function closeSeat(
   deps: Deps,
   { organizationId, memberId, closing }: SeatClosing,
@@ -78,7 +82,8 @@ export async function takeBackClosing(
 }
 
 /**
- * Leaves the tombstone, and with it the deletion and the promise to carry it out. From the commit on, every decision refuses the member.
+ * Leaves the tombstone, and with it the deletion and the promise to carry it out. From the commit on, every decision
+ * refuses the member.
  * @returns the deletion's id, undefined when the member has gone or its seat was opened again
  */
 export async function removeClosed(deps: Deps, tx: Transaction, seat: SeatClosing): Promise<string | undefined> {

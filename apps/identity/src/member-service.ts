@@ -1,5 +1,5 @@
 import { type identityV1 } from '@latchkey/proto';
-import { permission, rpc, type RpcTable } from '@latchkey/service';
+import { granting, permission, rpc, type RpcTable } from '@latchkey/service';
 import { type Deps } from './deps';
 import { addMember } from './rpc/add-member';
 import { getMember } from './rpc/get-member';
@@ -10,7 +10,7 @@ const inOrganization = { organization: 'organizationId' } as const;
 
 export const memberTable = (deps: Deps) =>
   ({
-    addMember: rpc(permission('organization:manage-members', inOrganization), addMember(deps)),
+    addMember: rpc(granting(permission('organization:manage-members', inOrganization)), addMember(deps)),
     getMember: rpc(permission('organization:read', inOrganization), getMember(deps)),
     listMembers: rpc(permission('organization:read', inOrganization), listMembers(deps)),
     removeMember: rpc(permission('organization:manage-members', inOrganization), removeMember(deps)),

@@ -108,7 +108,10 @@ export function memberStore(connection: Connection) {
       return (await members.updateOne({ _id: memberId, state: 'JOINING' }, change, { session })).matchedCount === 1;
     },
 
-    /** Leaves a tombstone; undefined when it is not live any more or its seat was opened again since `seatEpoch` was read. */
+    /**
+     * Leaves a tombstone; undefined when it is not live any more or its seat was opened again since `seatEpoch` was
+     * read.
+     */
     async remove(
       member: { organizationId: string; memberId: string; seatEpoch: number },
       session: ClientSession,
@@ -124,7 +127,10 @@ export function memberStore(connection: Connection) {
       return removed ?? undefined;
     },
 
-    /** From here on no removal that has closed the seat can commit. False when the member is not live: then nothing is to be opened. */
+    /**
+     * From here on no removal that has closed the seat can commit. False when the member is not live: then nothing is
+     * to be opened.
+     */
     async beginReopening(memberId: string, closing: string, session: ClientSession): Promise<boolean> {
       const change = { $addToSet: { reopening: closing }, $inc: { seatEpoch: 1 } };
       return (await members.updateOne({ _id: memberId, state: LIVE }, change, { session })).matchedCount === 1;

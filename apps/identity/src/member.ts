@@ -13,7 +13,10 @@ export interface MemberRow {
   createTime: Date;
   /** Why it never completed: the answer for whoever repeats the call that made it. */
   refusal?: StoredRefusal;
-  /** Counts how often the seat was opened again. A removal commits only while it reads what it read before it closed the seat. */
+  /**
+   * Counts how often the seat was opened again. A removal commits only while it reads what it read before it closed the
+   * seat.
+   */
   seatEpoch: number;
   /** Reopenings under way, by the closing they take back; while there is one, no new removal begins. */
   reopening: string[];

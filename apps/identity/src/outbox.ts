@@ -57,8 +57,8 @@ export function outboxHandlers(deps: Deps, options: Options): Readonly<Record<st
 }
 
 /**
- * Puts a pending deletion into the queue, and again whenever it has been pending too long. What it decides by is in MongoDB alone, so
- * that nothing is lost with Redis, its data or a job.
+ * Puts a pending deletion into the queue, and again whenever it has been pending too long. What it decides by is in
+ * MongoDB alone, so that nothing is lost with Redis, its data or a job.
  */
 async function announceDeletion(
   { deletions, log }: Deps,

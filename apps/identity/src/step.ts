@@ -2,8 +2,9 @@ import { type Codec, type Mutations, type Transaction } from '@latchkey/coherenc
 import { type CallContext } from '@latchkey/service';
 
 /**
- * A transaction in the middle of a call. Its outcome is nobody's answer, so the request_id is left to the transaction that makes the
- * answer: a repeat of the call goes through all its steps again and gets the first answer where that is known.
+ * A transaction in the middle of a call. Its outcome is nobody's answer, so the request_id is left to the transaction
+ * that makes the answer: a repeat of the call goes through all its steps again and gets the first answer where that is
+ * known.
  */
 export async function step<T>(
   { mutations }: { readonly mutations: Pick<Mutations, 'run'> },

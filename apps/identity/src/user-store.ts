@@ -45,7 +45,9 @@ export function userStore(connection: Connection) {
       return (await users.findOne({ email }).lean<UserRow>()) ?? undefined;
     },
 
-    /** Writes the account, so that nobody deletes it while a membership of it comes to be; false when it is not live. */
+    /**
+     * Writes the account, so that nobody deletes it while a membership of it comes to be; false when it is not live.
+     */
     async touch(userId: string, session: ClientSession): Promise<boolean> {
       const filter = { _id: userId, state: 'ACTIVE' } as const;
       return (await users.updateOne(filter, { $inc: { version: 1 } }, { session })).matchedCount === 1;

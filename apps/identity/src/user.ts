@@ -8,7 +8,10 @@ export interface UserRow {
   displayName: string;
   state: 'ACTIVE' | 'DELETED';
   createTime: Date;
-  /** Counts what happens to the account's memberships: joining one and deleting the account both write it, so they are serial. */
+  /**
+   * Counts what happens to the account's memberships: joining one and deleting the account both write it, so they are
+   * serial.
+   */
   version: number;
 }
 

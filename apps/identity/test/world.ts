@@ -27,7 +27,10 @@ export const newId = (prefix: string): string => typeid(prefix).toString();
 export const refusal = (reason: string, code: 'NOT_FOUND' | 'PERMISSION_DENIED' | 'FAILED_PRECONDITION') =>
   new AppError({ code, reason, message: reason });
 
-/** role's seats and bindings, as far as this service sees them, in memory. `before` runs at the start of each call and may fail it. */
+/**
+ * role's seats and bindings, as far as this service sees them, in memory. `before` runs at the start of each call and
+ * may fail it.
+ */
 export function memoryRole() {
   const admins = new Map<string, { organizationId: string; open: boolean }>();
   const bound = new Set<string>();
@@ -98,7 +101,10 @@ export function memoryQueue() {
 
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
-/** The service without its server, over a real database; role and the queue are in memory, and the relay has a clock to turn. */
+/**
+ * The service without its server, over a real database; role and the queue are in memory, and the relay has a clock to
+ * turn.
+ */
 export async function startWorld() {
   const dir = mkdtempSync(join(tmpdir(), 'latchkey-identity-'));
   const engine: Engine = await startDatabase({ dir, log: () => undefined });
@@ -174,7 +180,7 @@ export interface Person {
 
 export function asMember(person: Person, rpc: string, more: Partial<CallContext> = {}): PrincipalContext {
   const { organizationId, memberId: principalId, userId } = person;
-  const principal = { organizationId, principalId, userId, keyId: '', viaKey: false, organizationAdmin: true };
+  const principal = { organizationId, principalId, userId, keyId: '', viaKey: false, narrowed: false };
   return { ...context(rpc, { actor: { userId, principalId }, ...more }), principal };
 }
 

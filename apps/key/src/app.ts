@@ -29,7 +29,6 @@ import { judge } from './verdict';
 const DATABASE = 'latchkey_key';
 /** How long the database may be out of sight before a start or a call fails, ms. */
 const SERVER_SELECTION_MS = 5_000;
-const PING_MS = 2_000;
 
 export interface KeyAppOptions {
   readonly log?: Logger;
@@ -108,7 +107,7 @@ export async function startKeyApp(
       log,
       onRefused: recordRefusal(mutations),
       // Of this service's own store alone: were it of others' too, services could wait for each other in a circle.
-      ready: async () => void (await database.db?.command({ ping: 1 }, { timeoutMS: PING_MS })),
+      ready: async () => void (await database.db?.command({ ping: 1 })),
     });
     server.setServing(true);
     closing.push(() => server.stop());

@@ -67,12 +67,3 @@ export function keyGone(keyId: string): AppError {
     metadata: { key_id: keyId },
   });
 }
-
-export function grantExceedsOwn(roleId: string): AppError {
-  return new AppError({
-    code: 'PERMISSION_DENIED',
-    reason: 'GRANT_EXCEEDS_OWN',
-    message: 'the role holds more than the token that would grant it is narrowed to',
-    metadata: { role_id: roleId },
-  });
-}

@@ -1,5 +1,5 @@
 import { type keyV1 } from '@latchkey/proto';
-import { permission, rpc, type RpcTable } from '@latchkey/service';
+import { granting, permission, rpc, type RpcTable } from '@latchkey/service';
 import { type Deps } from './deps';
 import { importLegacyKeys } from './rpc/import-legacy-keys';
 import { setLegacySunset } from './rpc/set-legacy-sunset';
@@ -7,7 +7,7 @@ import { setLegacySunset } from './rpc/set-legacy-sunset';
 export const legacyKeyTable = (deps: Deps) =>
   ({
     importLegacyKeys: rpc(
-      permission('workspaces:manage-keys', { organization: 'organizationId', workspace: 'workspaceId' }),
+      granting(permission('workspaces:manage-keys', { organization: 'organizationId', workspace: 'workspaceId' })),
       importLegacyKeys(deps),
     ),
     setLegacySunset: rpc(permission('organization:manage', { organization: 'organizationId' }), setLegacySunset(deps)),

@@ -1,5 +1,5 @@
 import { type keyV1 } from '@latchkey/proto';
-import { permission, permissionOn, rpc, type RpcTable } from '@latchkey/service';
+import { granting, permission, permissionOn, rpc, type RpcTable } from '@latchkey/service';
 import { type Deps } from './deps';
 import { createServiceKey } from './rpc/create-service-key';
 import { deleteServiceKey, workspacesOfKey } from './rpc/delete-service-key';
@@ -10,7 +10,7 @@ export const serviceKeyTable = (deps: Deps) => {
   const read = permission('organization:read', { organization: 'organizationId' });
   return {
     createServiceKey: rpc(
-      permission('workspaces:manage-keys', { organization: 'organizationId', workspaces: 'workspaceIds' }),
+      granting(permission('workspaces:manage-keys', { organization: 'organizationId', workspaces: 'workspaceIds' })),
       createServiceKey(deps),
     ),
     getServiceKey: rpc(read, getServiceKey(deps)),

@@ -5,7 +5,6 @@ import {
   decide,
   DEFAULT_LEGACY_SUNSET,
   type Facts,
-  isOrganizationAdmin,
   type Question,
   type Reason,
 } from '@latchkey/decision';
@@ -49,7 +48,7 @@ export function judge(deps: { source: FactSource; brand: string; now: () => numb
     count += 1;
     const decisionId = `${prefix}-${count}`;
     const { allowed, reason, principal } = answer;
-    ctx.log.info(
+    ctx.log.debug(
       { decisionId, allowed, reason, principalId: principal?.principalId, keyId: principal?.keyId },
       'decided',
     );
@@ -62,7 +61,7 @@ export function judge(deps: { source: FactSource; brand: string; now: () => numb
       if (!parseSecret(brand, secret)) return malformed(ctx);
       const { facts, record } = await loadByKey(source, hashSecret(secret), question, 'decision', now(), ctx);
       const { allowed, reason, legacySunset } = decide(question, facts, now());
-      return verdict({ allowed, reason, ...known(record, facts), ...notice(legacySunset) }, ctx);
+      return verdict({ allowed, reason, ...known(record), ...notice(legacySunset) }, ctx);
     },
 
     async judgeUser(userId, question, ctx) {
@@ -79,10 +78,7 @@ export function judge(deps: { source: FactSource; brand: string; now: () => numb
       const sunset = organization?.legacySunset;
       const refusal = checkKey(key, now(), sunset) ?? checkPrincipal(entry, principal, organization);
       const ending = refusal === undefined && key?.kind === 'LEGACY' ? (sunset ?? DEFAULT_LEGACY_SUNSET) : undefined;
-      return verdict(
-        { allowed: !refusal, reason: refusal ?? 'ALLOWED', ...known(record, facts), ...notice(ending) },
-        ctx,
-      );
+      return verdict({ allowed: !refusal, reason: refusal ?? 'ALLOWED', ...known(record), ...notice(ending) }, ctx);
     },
 
     async identifyUser(userId, organizationId, ctx) {
@@ -96,7 +92,7 @@ export function judge(deps: { source: FactSource; brand: string; now: () => numb
 const notice = (sunset: number | undefined) => (sunset === undefined ? {} : { legacySunset: new Date(sunset) });
 
 /** A key that is not bound yet is not known to anyone outside. */
-function known(record: KeyRecord | undefined, facts: Facts): { principal?: Principal } {
+function known(record: KeyRecord | undefined): { principal?: Principal } {
   if (record === undefined || record.state === 'PENDING') return {};
   return {
     principal: {
@@ -105,7 +101,7 @@ function known(record: KeyRecord | undefined, facts: Facts): { principal?: Princ
       userId: record.userId,
       keyId: record._id,
       viaKey: true,
-      organizationAdmin: isOrganizationAdmin(facts),
+      narrowed: record.permissions !== undefined,
     },
   };
 }
@@ -120,7 +116,7 @@ function member(facts: Facts): { principal?: Principal } {
       userId,
       keyId: '',
       viaKey: false,
-      organizationAdmin: isOrganizationAdmin(facts),
+      narrowed: false,
     },
   };
 }

@@ -106,7 +106,7 @@ export function context(
     userId: of.userId,
     keyId,
     viaKey: keyId !== '',
-    organizationAdmin: false,
+    narrowed: false,
   };
   const actor = { principalId: of.memberId, userId: of.userId, keyId };
   return {

@@ -16,7 +16,8 @@ import {
 import mongoose from 'mongoose';
 import { bindingTable } from './binding-service';
 import { bindingStore } from './binding-store';
-import { parseCatalogue } from './catalogue-file';
+import { type WantedPermission } from './catalogue';
+import { CatalogueFileError, parseCatalogue } from './catalogue-file';
 import { catalogueStore } from './catalogue-store';
 import { type RoleConfig } from './config';
 import { type Deps } from './deps';
@@ -95,7 +96,7 @@ export async function startRoleApp(config: RoleConfig, options: RoleOptions = {}
       log,
       onRefused: (ctx, request, error) => deps.mutations.refused(ctx, { ...refusedObject(request), error }),
       // Of this service's own store alone: were it of others' too, services could wait for each other in a circle.
-      ready: async () => void (await connection.db?.command({ ping: 1 }, { timeoutMS: DATABASE_LIMIT_MS })),
+      ready: async () => void (await connection.db?.command({ ping: 1 })),
     });
     stops.push(() => server.stop());
     return { port: server.port, stop };
@@ -132,7 +133,7 @@ async function connectDatabase(uri: string): Promise<mongoose.Connection> {
 /** A deployment that has a catalogue keeps it, whatever the file says by now: changes go through ApplyCatalogue. */
 async function applyFirstCatalogue(deps: Deps, file: string, log: Logger): Promise<void> {
   if ((await deps.catalogues.read()).version > 0) return;
-  const wanted = parseCatalogue(await readFile(file, 'utf8'));
+  const wanted = readCatalogue(await readFile(file, 'utf8'), file);
   const ctx = systemContext('role', { log, timeoutMs: FIRST_CATALOGUE_MS });
   const action = { ...ctx, rpc: 'latchkey.role.v1.PermissionService/ApplyCatalogue' };
   const { version, added } = await apply(deps, wanted, action, { onlyFirst: true });
@@ -140,4 +141,14 @@ async function applyFirstCatalogue(deps: Deps, file: string, log: Logger): Promi
     { version, added },
     added > 0 ? 'the first catalogue is applied' : 'another replica has applied the catalogue',
   );
+}
+
+function readCatalogue(text: string, file: string): WantedPermission[] {
+  try {
+    return parseCatalogue(text);
+  } catch (error) {
+    if (error instanceof CatalogueFileError)
+      throw new CatalogueFileError(`${file}, ${error.message}`, { cause: error });
+    throw error;
+  }
 }

@@ -1,5 +1,5 @@
 import { type roleV1 } from '@latchkey/proto';
-import { callerOnly, permission, rpc, type RpcTable } from '@latchkey/service';
+import { callerOnly, granting, permission, rpc, type RpcTable } from '@latchkey/service';
 import { type Deps } from './deps';
 import { addWorkspaceMember } from './rpc/add-workspace-member';
 import { bindPrincipal } from './rpc/bind-principal';
@@ -17,9 +17,12 @@ const inWorkspace = { organization: 'organizationId', workspace: 'workspaceId' }
 
 export const bindingTable = (deps: Deps) =>
   ({
-    setOrganizationRole: rpc(permission('organization:manage-members', inOrganization), setOrganizationRole(deps)),
-    addWorkspaceMember: rpc(permission('workspaces:manage-members', inWorkspace), addWorkspaceMember(deps)),
-    setWorkspaceRole: rpc(permission('workspaces:manage-members', inWorkspace), setWorkspaceRole(deps)),
+    setOrganizationRole: rpc(
+      granting(permission('organization:manage-members', inOrganization)),
+      setOrganizationRole(deps),
+    ),
+    addWorkspaceMember: rpc(granting(permission('workspaces:manage-members', inWorkspace)), addWorkspaceMember(deps)),
+    setWorkspaceRole: rpc(granting(permission('workspaces:manage-members', inWorkspace)), setWorkspaceRole(deps)),
     removeWorkspaceMember: rpc(permission('workspaces:manage-members', inWorkspace), removeWorkspaceMember(deps)),
     getBinding: rpc(permission('organization:read', inOrganization), getBinding(deps)),
     listBindings: rpc(permission('organization:read', inOrganization), listBindings(deps)),

@@ -1,5 +1,5 @@
 import { type roleV1 } from '@latchkey/proto';
-import { permission, rpc, type RpcTable } from '@latchkey/service';
+import { granting, permission, rpc, type RpcTable } from '@latchkey/service';
 import { type Deps } from './deps';
 import { createRole } from './rpc/create-role';
 import { deleteRole } from './rpc/delete-role';
@@ -14,6 +14,6 @@ export const roleTable = (deps: Deps) =>
     createRole: rpc(permission('organization:manage', inOrganization), createRole(deps)),
     getRole: rpc(permission('organization:read', inOrganization), getRole(deps)),
     listRoles: rpc(permission('organization:read', inOrganization), listRoles(deps)),
-    updateRole: rpc(permission('organization:manage', inOrganization), updateRole(deps)),
+    updateRole: rpc(granting(permission('organization:manage', inOrganization)), updateRole(deps)),
     deleteRole: rpc(permission('organization:manage', inOrganization), deleteRole(deps)),
   }) satisfies RpcTable<roleV1.RoleServiceService>;

@@ -231,7 +231,7 @@ describe('an organization keeps an Admin', () => {
     let seed = 1;
     const next = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
     const any = (): Person => people[next(people.length)]!;
-    for (let round = 0; round < 12; round += 1) {
+    for (let round = 0; round < 8; round += 1) {
       const steps = [1, 2, 3, 4].map(() => {
         const [target, acting] = [any(), any()];
         const seat = { organizationId, memberId: target.memberId };

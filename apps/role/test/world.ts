@@ -131,11 +131,16 @@ export class World {
   async join(
     organizationId: string,
     grantedBy: Person,
-    roles: { organizationRoleId?: string; workspaceRoles?: roleV1.WorkspaceRole[] } = {},
+    roles: { readonly organizationRoleId?: string; readonly workspaceRoles?: readonly roleV1.WorkspaceRole[] } = {},
   ): Promise<Person> {
     const person = this.newPerson(organizationId);
     const grant = { organizationId, principalId: person.memberId, grantedBy: grantedBy.memberId };
-    await this.asIdentity().bindings.bindPrincipal({ ...grant, ...roles });
+    const { organizationRoleId = '', workspaceRoles = [] } = roles;
+    await this.asIdentity().bindings.bindPrincipal({
+      ...grant,
+      organizationRoleId,
+      workspaceRoles: [...workspaceRoles],
+    });
     return person;
   }
 
@@ -223,7 +228,7 @@ export class World {
       allowed: decision.allowed,
       reason: keyV1.DecisionReason[decision.reason],
       decisionId: '',
-      principal: member && { organizationId, principalId: member.id, userId, keyId: '' },
+      principal: member && { organizationId, principalId: member.id, userId, keyId: '', narrowed: false },
     };
   }
 

@@ -3,7 +3,7 @@ import { InvalidEventError, parseUserDeletion, QUEUE_PREFIX, USER_DELETION_QUEUE
 import { type eventsV1 } from '@latchkey/proto';
 import { type Logger } from '@latchkey/service';
 import { type Job, UnrecoverableError, Worker } from 'bullmq';
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 
 /** What a job asks for; what it throws makes the queue try again. */
 export type Handler = (event: eventsV1.UserDeletionRequested, signal: AbortSignal | undefined) => Promise<object>;
@@ -28,7 +28,7 @@ const LET_GO_MS = 1_000;
 
 /** Consumes the deletion queue, from now on and for ever: Redis may be away at the start, and go and come back later. */
 export function startConsumer(redisUrl: string, handle: Handler, log: Logger): Consumer {
-  const redis = new Redis(redisUrl, {
+  const redis = new OwnedRedis(redisUrl, {
     // Consumers wait for Redis; it is the producers that fail fast.
     maxRetriesPerRequest: null,
     retryStrategy: (times) => Math.min(100 * 2 ** Math.min(times, 10), LONGEST_RECONNECT_MS),
@@ -67,16 +67,33 @@ export function startConsumer(redisUrl: string, handle: Handler, log: Logger): C
   };
   const consuming = consume();
 
-  return {
-    async stop() {
-      stopping.abort();
-      // Without Redis, close() waits for an answer that does not come.
-      await bounded(current?.close(), FINISH_MS, log);
-      redis.disconnect();
-      await bounded(current?.disconnect(), LET_GO_MS, log);
-      await bounded(consuming, LET_GO_MS, log);
-    },
+  const stop = async (): Promise<void> => {
+    stopping.abort();
+    // Without Redis no running job can report its end, and a close that waits for that waits for ever. Asked, since a
+    // connection that has just broken still calls itself ready.
+    const answers = await bounded(redis.ping(), LET_GO_MS, log);
+    await bounded(current?.close(!answers), FINISH_MS, log);
+    redis.disconnectAll();
+    await bounded(consuming, LET_GO_MS, log);
   };
+  let stopped: Promise<void> | undefined;
+  return { stop: () => (stopped ??= stop()) };
+}
+
+/** BullMQ makes a connection of its own, to block on, out of the one that it is given; this one can end them all. */
+class OwnedRedis extends Redis {
+  readonly #copies = new Set<Redis>();
+
+  override duplicate(override?: Partial<RedisOptions>): Redis {
+    const copy = super.duplicate(override);
+    this.#copies.add(copy);
+    copy.once('end', () => this.#copies.delete(copy));
+    return copy;
+  }
+
+  disconnectAll(): void {
+    for (const connection of [this, ...this.#copies]) connection.disconnect();
+  }
 }
 
 function open(redis: Redis, handle: Handler, log: Logger): Worker {
@@ -119,14 +136,17 @@ function parsed(data: unknown): eventsV1.UserDeletionRequested {
   }
 }
 
-/** Waits for `work`, but not for ever. */
-async function bounded(work: Promise<unknown> | undefined, ms: number, log: Logger): Promise<void> {
+/** Waits for `work`, but not for ever; whether it was done in time. */
+async function bounded(work: Promise<unknown> | undefined, ms: number, log: Logger): Promise<boolean> {
   const timer = new AbortController();
   const late = sleep(ms, 'late', { signal: timer.signal }).catch(() => 'in time');
   try {
-    if ((await Promise.race([work, late])) === 'late') log.warn({ ms }, 'letting go of the queue took too long');
+    const inTime = (await Promise.race([work, late])) !== 'late';
+    if (!inTime) log.info({ ms }, 'the queue did not answer while it was let go of');
+    return inTime;
   } catch (err) {
     log.debug({ err }, 'the queue was gone before it was let go of');
+    return false;
   } finally {
     timer.abort();
   }

@@ -49,7 +49,8 @@ export interface Principal {
   /** '' for a person whom a front end has signed in. */
   readonly keyId: string;
   readonly viaKey: boolean;
-  readonly organizationAdmin: boolean;
+  /** Whether the key is narrowed to less than its member may: it then grants nothing. */
+  readonly narrowed: boolean;
 }
 
 /** Who the call claims to act for; nothing about it is checked yet. */

@@ -1,3 +1,5 @@
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import type * as grpc from '@grpc/grpc-js';
 import { HealthImplementation, service as healthService } from 'grpc-health-check';
 import { type Logger } from './logger';
@@ -97,6 +99,27 @@ export function healthFiles(): Buffer[] {
   return Object.values(healthService).flatMap((method) => {
     const type: unknown = Reflect.get(method, 'requestType');
     const files: unknown = typeof type === 'object' && type !== null ? Reflect.get(type, 'fileDescriptorProtos') : [];
-    return Array.isArray(files) ? files.filter((file) => Buffer.isBuffer(file)) : [];
+    return Array.isArray(files) ? files.filter((file) => Buffer.isBuffer(file)).map(withMapEntryNames) : [];
   });
+}
+
+/**
+ * The package names the entry type of a map "Statuses" where every protobuf compiler says "StatusesEntry"; strict readers of
+ * descriptors, grpcurl and buf among them, refuse that.
+ */
+function withMapEntryNames(bytes: Buffer): Buffer {
+  const file = fromBinary(FileDescriptorProtoSchema, bytes);
+  for (const message of file.messageType) {
+    for (const entry of message.nestedType) {
+      if (!entry.options?.mapEntry || entry.name.endsWith('Entry')) continue;
+      const named = `${entry.name}Entry`;
+      for (const field of message.field) {
+        if (field.typeName.endsWith(`.${message.name}.${entry.name}`) || field.typeName === entry.name) {
+          field.typeName = field.typeName.slice(0, -entry.name.length) + named;
+        }
+      }
+      entry.name = named;
+    }
+  }
+  return Buffer.from(toBinary(FileDescriptorProtoSchema, file));
 }

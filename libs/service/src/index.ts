@@ -14,6 +14,7 @@ export {
   systemContext,
   type UserContext,
 } from './context';
+export { granting } from './granting';
 export { organizationNotFound, permissionMissing, workspaceNotFound } from './refusals';
 export { remoteGuard, type RemoteGuardOptions } from './remote-guard';
 export { callerOnly, permission, permissionOn, type Rule, self, selfUser, signedInUser } from './rules';

@@ -23,8 +23,6 @@ export interface RemoteGuardOptions {
  * The guard of a service that does not decide itself: it asks key, which decides about these RPCs as about anybody else's.
  * When key, or the owner of memberships, cannot be reached, the call fails with what the client threw, UNAVAILABLE with a
  * retry hint. Nothing is ever allowed without an answer.
- *
- * `organizationAdmin` is always false here: key's answers do not tell it. Whoever owns the bindings looks it up there.
  */
 export function remoteGuard({ authorization, findMember }: RemoteGuardOptions): Guard {
   return {
@@ -45,7 +43,7 @@ export function remoteGuard({ authorization, findMember }: RemoteGuardOptions): 
         if (!member?.active) return { reason: 'PRINCIPAL_REMOVED' };
         const { memberId } = member;
         const principal = { organizationId, principalId: memberId, userId, keyId: '' };
-        return { reason: 'ALLOWED', principal: { ...principal, viaKey: false, organizationAdmin: false } };
+        return { reason: 'ALLOWED', principal: { ...principal, viaKey: false, narrowed: false } };
       }
       const answer = await authorization.introspectKey({ key: credential.secret }, ctx);
       const { allowed, reason, principal } = outcomeOf({ ...answer, allowed: answer.active }, true);
@@ -73,6 +71,9 @@ function outcomeOf({ allowed, reason, principal }: Answer, viaKey: boolean): Gua
   return { allowed, reason: name, ...(principal && { principal: principalOf(principal, viaKey) }) };
 }
 
-function principalOf({ organizationId, principalId, userId, keyId }: keyV1.Principal, viaKey: boolean): Principal {
-  return { organizationId, principalId, userId, keyId, viaKey, organizationAdmin: false };
+function principalOf(
+  { organizationId, principalId, userId, keyId, narrowed }: keyV1.Principal,
+  viaKey: boolean,
+): Principal {
+  return { organizationId, principalId, userId, keyId, viaKey, narrowed };
 }

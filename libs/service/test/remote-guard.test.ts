@@ -19,7 +19,7 @@ const log = createLogger({ name: 'test', level: 'silent' });
 const ctx: CallContext = systemContext('role', { log, timeoutMs: 5_000 });
 const byKey = { kind: 'key', secret: 'lk_pat_x' } as const;
 const byUser = { kind: 'user', userId: USER } as const;
-const principal = { organizationId: ORGANIZATION, principalId: MEMBER, userId: USER, keyId: '' };
+const principal = { organizationId: ORGANIZATION, principalId: MEMBER, userId: USER, keyId: '', narrowed: false };
 
 const unavailable = new AppError({ code: 'UNAVAILABLE', reason: 'DEPENDENCY_UNAVAILABLE', message: 'away' });
 
@@ -57,7 +57,7 @@ describe('remoteGuard', () => {
     expect(await guard.authorize(byKey, 'workspaces:read', scope, ctx)).toEqual({
       allowed: true,
       reason: 'ALLOWED',
-      principal: { ...principal, keyId: KEY, viaKey: true, organizationAdmin: false },
+      principal: { ...principal, keyId: KEY, viaKey: true, narrowed: false },
     });
     expect(asked).toEqual([
       { key: byKey.secret, permission: 'workspaces:read', organizationId: ORGANIZATION, workspaceId: WORKSPACE },
@@ -75,7 +75,7 @@ describe('remoteGuard', () => {
     expect(await guard.authorize(byUser, 'organization:manage', { organizationId: ORGANIZATION }, ctx)).toEqual({
       allowed: false,
       reason: 'PERMISSION_MISSING',
-      principal: { ...principal, viaKey: false, organizationAdmin: false },
+      principal: { ...principal, viaKey: false, narrowed: false },
     });
     expect(asked).toEqual([
       { userId: USER, permission: 'organization:manage', organizationId: ORGANIZATION, workspaceId: '' },
@@ -148,7 +148,7 @@ describe('remoteGuard', () => {
       guardWith({ findMember: () => Promise.resolve(member) }).identify(byUser, ORGANIZATION, ctx);
     expect(await found({ memberId: MEMBER, active: true })).toEqual({
       reason: 'ALLOWED',
-      principal: { ...principal, viaKey: false, organizationAdmin: false },
+      principal: { ...principal, viaKey: false, narrowed: false },
     });
     expect(await found({ memberId: MEMBER, active: false })).toEqual({ reason: 'PRINCIPAL_REMOVED' });
     expect(await found(undefined)).toEqual({ reason: 'PRINCIPAL_REMOVED' });

@@ -38,7 +38,7 @@ export const MEMBER: Principal = {
   userId: USER,
   keyId: '',
   viaKey: false,
-  organizationAdmin: false,
+  narrowed: false,
 };
 export const MEMBER_BY_KEY: Principal = { ...MEMBER, keyId: 'pat_01h455vb4pex5vsknk084sn02q', viaKey: true };
 

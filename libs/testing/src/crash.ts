@@ -7,7 +7,10 @@ import { existsSync, readFileSync } from 'node:fs';
 export function crashAt(armFile: string): (step: string) => Promise<void> {
   let steps = 0;
   return (step) => {
-    if (!existsSync(armFile)) return Promise.resolve();
+    if (!existsSync(armFile)) {
+      steps = 0;
+      return Promise.resolve();
+    }
     steps += 1;
     if (steps === Number(readFileSync(armFile, 'utf8'))) {
       process.stderr.write(`crashing at step ${steps}: ${step}\n`);

@@ -30,7 +30,8 @@ export const removeMember =
 
       const overtaken = removalOvertaken();
       try {
-        // Without a live member too: a repeat gets the first answer from here, and only then is there nothing to remove.
+        // Without a live member too: a repeat gets the first answer from here, and only then is there nothing to
+        // remove.
         const { answer } = await deps.mutations.run(ctx, identityV1.RemoveMemberResponse, async (tx) => {
           const deletionId = seat && (await removeClosed(deps, tx, seat));
           if (deletionId) return { deletionId };

@@ -5,7 +5,6 @@ import { type PrincipalContext } from '@latchkey/service';
 import { typeid } from 'typeid-js';
 import { type Deps } from '../deps';
 import { type KeyRecord, serviceKey } from '../key';
-import { assertNarrowingAllows } from '../narrowed-grant';
 import { hashSecret, hintOf, newSecret, RANDOM_BYTES } from '../secret';
 import { BINDING, bindServiceAccount } from '../service-account';
 
@@ -14,7 +13,6 @@ export const createServiceKey =
   async (request: keyV1.CreateServiceKeyRequest, ctx: PrincipalContext): Promise<keyV1.CreateServiceKeyResponse> => {
     const { organizationId, workspaceIds } = request;
     const roleId = request.roleId || BUILT_IN_ROLE_IDS.WORKSPACE_ADMIN;
-    await assertNarrowingAllows(deps, roleId, ctx);
 
     const id = typeid('key').toString();
     const secret = newSecret(deps.brand, 'SERVICE', randomBytes(RANDOM_BYTES));

@@ -69,6 +69,7 @@ class MemberServiceServicer(object):
         Rule: permission organization:manage-members in the organization; and nobody grants a role with more than they hold.
         Errors: NOT_FOUND (USER_NOT_FOUND); ALREADY_EXISTS (MEMBER_EXISTS); NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND);
         PERMISSION_DENIED (GRANT_EXCEEDS_OWN, metadata permission).
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

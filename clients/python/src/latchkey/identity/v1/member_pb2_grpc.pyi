@@ -41,6 +41,7 @@ class MemberServiceStub:
     Rule: permission organization:manage-members in the organization; and nobody grants a role with more than they hold.
     Errors: NOT_FOUND (USER_NOT_FOUND); ALREADY_EXISTS (MEMBER_EXISTS); NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND);
     PERMISSION_DENIED (GRANT_EXCEEDS_OWN, metadata permission).
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
     """
     GetMember: _grpc.UnaryUnaryMultiCallable[_member_pb2.GetMemberRequest, _member_pb2.GetMemberResponse]
     """Reads one member.
@@ -70,6 +71,7 @@ class MemberServiceAsyncStub(MemberServiceStub):
     Rule: permission organization:manage-members in the organization; and nobody grants a role with more than they hold.
     Errors: NOT_FOUND (USER_NOT_FOUND); ALREADY_EXISTS (MEMBER_EXISTS); NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND);
     PERMISSION_DENIED (GRANT_EXCEEDS_OWN, metadata permission).
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
     """
     GetMember: _aio.UnaryUnaryMultiCallable[_member_pb2.GetMemberRequest, _member_pb2.GetMemberResponse]  # type: ignore[assignment]
     """Reads one member.
@@ -102,6 +104,7 @@ class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
         Rule: permission organization:manage-members in the organization; and nobody grants a role with more than they hold.
         Errors: NOT_FOUND (USER_NOT_FOUND); ALREADY_EXISTS (MEMBER_EXISTS); NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND);
         PERMISSION_DENIED (GRANT_EXCEEDS_OWN, metadata permission).
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
         """
 
     @_abc_1.abstractmethod

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#latchkey/key/v1/authorization.proto\x12\x0flatchkey.key.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x01\n\tPrincipal\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12!\n\x0cprincipal_id\x18\x02 \x01(\tR\x0bprincipalId\x12\x17\n\x07user_id\x18\x03 \x01(\tR\x06userId\x12\x15\n\x06key_id\x18\x04 \x01(\tR\x05keyId\"K\n\x0cLegacyNotice\x12;\n\x0bsunset_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nsunsetTime\"\x90\x01\n\x10\x41uthorizeRequest\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x1e\n\npermission\x18\x02 \x01(\tR\npermission\x12!\n\x0cworkspace_id\x18\x03 \x01(\tR\x0bworkspaceId\x12\'\n\x0forganization_id\x18\x04 \x01(\tR\x0eorganizationId\"\xf8\x01\n\x11\x41uthorizeResponse\x12\x18\n\x07\x61llowed\x18\x01 \x01(\x08R\x07\x61llowed\x12\x37\n\x06reason\x18\x02 \x01(\x0e\x32\x1f.latchkey.key.v1.DecisionReasonR\x06reason\x12\x1f\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\tR\ndecisionId\x12\x38\n\tprincipal\x18\x04 \x01(\x0b\x32\x1a.latchkey.key.v1.PrincipalR\tprincipal\x12\x35\n\x06legacy\x18\x05 \x01(\x0b\x32\x1d.latchkey.key.v1.LegacyNoticeR\x06legacy\"\x9b\x01\n\x14\x41uthorizeUserRequest\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x12\x1e\n\npermission\x18\x02 \x01(\tR\npermission\x12!\n\x0cworkspace_id\x18\x03 \x01(\tR\x0bworkspaceId\x12\'\n\x0forganization_id\x18\x04 \x01(\tR\x0eorganizationId\"\xc5\x01\n\x15\x41uthorizeUserResponse\x12\x18\n\x07\x61llowed\x18\x01 \x01(\x08R\x07\x61llowed\x12\x37\n\x06reason\x18\x02 \x01(\x0e\x32\x1f.latchkey.key.v1.DecisionReasonR\x06reason\x12\x1f\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\tR\ndecisionId\x12\x38\n\tprincipal\x18\x04 \x01(\x0b\x32\x1a.latchkey.key.v1.PrincipalR\tprincipal\"(\n\x14IntrospectKeyRequest\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\"\xd9\x01\n\x15IntrospectKeyResponse\x12\x16\n\x06\x61\x63tive\x18\x01 \x01(\x08R\x06\x61\x63tive\x12\x37\n\x06reason\x18\x02 \x01(\x0e\x32\x1f.latchkey.key.v1.DecisionReasonR\x06reason\x12\x38\n\tprincipal\x18\x03 \x01(\x0b\x32\x1a.latchkey.key.v1.PrincipalR\tprincipal\x12\x35\n\x06legacy\x18\x04 \x01(\x0b\x32\x1d.latchkey.key.v1.LegacyNoticeR\x06legacy*\xd7\x04\n\x0e\x44\x65\x63isionReason\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44\x45\x43ISION_REASON_ALLOWED\x10\x01\x12!\n\x1d\x44\x45\x43ISION_REASON_MALFORMED_KEY\x10\x02\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_UNKNOWN_KEY\x10\x03\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_KEY_EXPIRED\x10\x04\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_KEY_REVOKED\x10\x05\x12 \n\x1c\x44\x45\x43ISION_REASON_KEY_DISABLED\x10\x06\x12#\n\x1f\x44\x45\x43ISION_REASON_KEY_ROTATED_OUT\x10\x07\x12%\n!DECISION_REASON_PRINCIPAL_REMOVED\x10\x08\x12\'\n#DECISION_REASON_PRINCIPAL_SUSPENDED\x10\t\x12%\n!DECISION_REASON_LEGACY_KEY_SUNSET\x10\n\x12&\n\"DECISION_REASON_UNKNOWN_PERMISSION\x10\x0b\x12\"\n\x1e\x44\x45\x43ISION_REASON_SCOPE_REQUIRED\x10\x0c\x12\'\n#DECISION_REASON_WORKSPACE_NOT_FOUND\x10\r\x12&\n\"DECISION_REASON_WRONG_ORGANIZATION\x10\x0e\x12&\n\"DECISION_REASON_PERMISSION_MISSING\x10\x0f\x32\xb9\x02\n\x14\x41uthorizationService\x12W\n\tAuthorize\x12!.latchkey.key.v1.AuthorizeRequest\x1a\".latchkey.key.v1.AuthorizeResponse\"\x03\x90\x02\x01\x12\x63\n\rAuthorizeUser\x12%.latchkey.key.v1.AuthorizeUserRequest\x1a&.latchkey.key.v1.AuthorizeUserResponse\"\x03\x90\x02\x01\x12\x63\n\rIntrospectKey\x12%.latchkey.key.v1.IntrospectKeyRequest\x1a&.latchkey.key.v1.IntrospectKeyResponse\"\x03\x90\x02\x01\x42Z\n\x13\x64\x65v.latchkey.key.v1B\x12\x41uthorizationProtoP\x01Z-latchkey.dev/clients/go/latchkey/key/v1;keyv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#latchkey/key/v1/authorization.proto\x12\x0flatchkey.key.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\x01\n\tPrincipal\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12!\n\x0cprincipal_id\x18\x02 \x01(\tR\x0bprincipalId\x12\x17\n\x07user_id\x18\x03 \x01(\tR\x06userId\x12\x15\n\x06key_id\x18\x04 \x01(\tR\x05keyId\x12\x1a\n\x08narrowed\x18\x05 \x01(\x08R\x08narrowed\"K\n\x0cLegacyNotice\x12;\n\x0bsunset_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nsunsetTime\"\x90\x01\n\x10\x41uthorizeRequest\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x1e\n\npermission\x18\x02 \x01(\tR\npermission\x12!\n\x0cworkspace_id\x18\x03 \x01(\tR\x0bworkspaceId\x12\'\n\x0forganization_id\x18\x04 \x01(\tR\x0eorganizationId\"\xf8\x01\n\x11\x41uthorizeResponse\x12\x18\n\x07\x61llowed\x18\x01 \x01(\x08R\x07\x61llowed\x12\x37\n\x06reason\x18\x02 \x01(\x0e\x32\x1f.latchkey.key.v1.DecisionReasonR\x06reason\x12\x1f\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\tR\ndecisionId\x12\x38\n\tprincipal\x18\x04 \x01(\x0b\x32\x1a.latchkey.key.v1.PrincipalR\tprincipal\x12\x35\n\x06legacy\x18\x05 \x01(\x0b\x32\x1d.latchkey.key.v1.LegacyNoticeR\x06legacy\"\x9b\x01\n\x14\x41uthorizeUserRequest\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x12\x1e\n\npermission\x18\x02 \x01(\tR\npermission\x12!\n\x0cworkspace_id\x18\x03 \x01(\tR\x0bworkspaceId\x12\'\n\x0forganization_id\x18\x04 \x01(\tR\x0eorganizationId\"\xc5\x01\n\x15\x41uthorizeUserResponse\x12\x18\n\x07\x61llowed\x18\x01 \x01(\x08R\x07\x61llowed\x12\x37\n\x06reason\x18\x02 \x01(\x0e\x32\x1f.latchkey.key.v1.DecisionReasonR\x06reason\x12\x1f\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\tR\ndecisionId\x12\x38\n\tprincipal\x18\x04 \x01(\x0b\x32\x1a.latchkey.key.v1.PrincipalR\tprincipal\"(\n\x14IntrospectKeyRequest\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\"\xd9\x01\n\x15IntrospectKeyResponse\x12\x16\n\x06\x61\x63tive\x18\x01 \x01(\x08R\x06\x61\x63tive\x12\x37\n\x06reason\x18\x02 \x01(\x0e\x32\x1f.latchkey.key.v1.DecisionReasonR\x06reason\x12\x38\n\tprincipal\x18\x03 \x01(\x0b\x32\x1a.latchkey.key.v1.PrincipalR\tprincipal\x12\x35\n\x06legacy\x18\x04 \x01(\x0b\x32\x1d.latchkey.key.v1.LegacyNoticeR\x06legacy*\xd7\x04\n\x0e\x44\x65\x63isionReason\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44\x45\x43ISION_REASON_ALLOWED\x10\x01\x12!\n\x1d\x44\x45\x43ISION_REASON_MALFORMED_KEY\x10\x02\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_UNKNOWN_KEY\x10\x03\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_KEY_EXPIRED\x10\x04\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_KEY_REVOKED\x10\x05\x12 \n\x1c\x44\x45\x43ISION_REASON_KEY_DISABLED\x10\x06\x12#\n\x1f\x44\x45\x43ISION_REASON_KEY_ROTATED_OUT\x10\x07\x12%\n!DECISION_REASON_PRINCIPAL_REMOVED\x10\x08\x12\'\n#DECISION_REASON_PRINCIPAL_SUSPENDED\x10\t\x12%\n!DECISION_REASON_LEGACY_KEY_SUNSET\x10\n\x12&\n\"DECISION_REASON_UNKNOWN_PERMISSION\x10\x0b\x12\"\n\x1e\x44\x45\x43ISION_REASON_SCOPE_REQUIRED\x10\x0c\x12\'\n#DECISION_REASON_WORKSPACE_NOT_FOUND\x10\r\x12&\n\"DECISION_REASON_WRONG_ORGANIZATION\x10\x0e\x12&\n\"DECISION_REASON_PERMISSION_MISSING\x10\x0f\x32\xb9\x02\n\x14\x41uthorizationService\x12W\n\tAuthorize\x12!.latchkey.key.v1.AuthorizeRequest\x1a\".latchkey.key.v1.AuthorizeResponse\"\x03\x90\x02\x01\x12\x63\n\rAuthorizeUser\x12%.latchkey.key.v1.AuthorizeUserRequest\x1a&.latchkey.key.v1.AuthorizeUserResponse\"\x03\x90\x02\x01\x12\x63\n\rIntrospectKey\x12%.latchkey.key.v1.IntrospectKeyRequest\x1a&.latchkey.key.v1.IntrospectKeyResponse\"\x03\x90\x02\x01\x42Z\n\x13\x64\x65v.latchkey.key.v1B\x12\x41uthorizationProtoP\x01Z-latchkey.dev/clients/go/latchkey/key/v1;keyv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,24 +39,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHORIZATIONSERVICE'].methods_by_name['AuthorizeUser']._serialized_options = b'\220\002\001'
   _globals['_AUTHORIZATIONSERVICE'].methods_by_name['IntrospectKey']._loaded_options = None
   _globals['_AUTHORIZATIONSERVICE'].methods_by_name['IntrospectKey']._serialized_options = b'\220\002\001'
-  _globals['_DECISIONREASON']._serialized_start=1323
-  _globals['_DECISIONREASON']._serialized_end=1922
+  _globals['_DECISIONREASON']._serialized_start=1351
+  _globals['_DECISIONREASON']._serialized_end=1950
   _globals['_PRINCIPAL']._serialized_start=90
-  _globals['_PRINCIPAL']._serialized_end=225
-  _globals['_LEGACYNOTICE']._serialized_start=227
-  _globals['_LEGACYNOTICE']._serialized_end=302
-  _globals['_AUTHORIZEREQUEST']._serialized_start=305
-  _globals['_AUTHORIZEREQUEST']._serialized_end=449
-  _globals['_AUTHORIZERESPONSE']._serialized_start=452
-  _globals['_AUTHORIZERESPONSE']._serialized_end=700
-  _globals['_AUTHORIZEUSERREQUEST']._serialized_start=703
-  _globals['_AUTHORIZEUSERREQUEST']._serialized_end=858
-  _globals['_AUTHORIZEUSERRESPONSE']._serialized_start=861
-  _globals['_AUTHORIZEUSERRESPONSE']._serialized_end=1058
-  _globals['_INTROSPECTKEYREQUEST']._serialized_start=1060
-  _globals['_INTROSPECTKEYREQUEST']._serialized_end=1100
-  _globals['_INTROSPECTKEYRESPONSE']._serialized_start=1103
-  _globals['_INTROSPECTKEYRESPONSE']._serialized_end=1320
-  _globals['_AUTHORIZATIONSERVICE']._serialized_start=1925
-  _globals['_AUTHORIZATIONSERVICE']._serialized_end=2238
+  _globals['_PRINCIPAL']._serialized_end=253
+  _globals['_LEGACYNOTICE']._serialized_start=255
+  _globals['_LEGACYNOTICE']._serialized_end=330
+  _globals['_AUTHORIZEREQUEST']._serialized_start=333
+  _globals['_AUTHORIZEREQUEST']._serialized_end=477
+  _globals['_AUTHORIZERESPONSE']._serialized_start=480
+  _globals['_AUTHORIZERESPONSE']._serialized_end=728
+  _globals['_AUTHORIZEUSERREQUEST']._serialized_start=731
+  _globals['_AUTHORIZEUSERREQUEST']._serialized_end=886
+  _globals['_AUTHORIZEUSERRESPONSE']._serialized_start=889
+  _globals['_AUTHORIZEUSERRESPONSE']._serialized_end=1086
+  _globals['_INTROSPECTKEYREQUEST']._serialized_start=1088
+  _globals['_INTROSPECTKEYREQUEST']._serialized_end=1128
+  _globals['_INTROSPECTKEYRESPONSE']._serialized_start=1131
+  _globals['_INTROSPECTKEYRESPONSE']._serialized_end=1348
+  _globals['_AUTHORIZATIONSERVICE']._serialized_start=1953
+  _globals['_AUTHORIZATIONSERVICE']._serialized_end=2266
 # @@protoc_insertion_point(module_scope)

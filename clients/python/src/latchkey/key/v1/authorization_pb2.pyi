@@ -104,6 +104,7 @@ class Principal(_message.Message):
     PRINCIPAL_ID_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
     KEY_ID_FIELD_NUMBER: _builtins.int
+    NARROWED_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The organization."""
     principal_id: _builtins.str
@@ -112,6 +113,8 @@ class Principal(_message.Message):
     """The person; empty for a service account."""
     key_id: _builtins.str
     """The key; empty for a person whom a front end has signed in."""
+    narrowed: _builtins.bool
+    """Whether the key is narrowed to less than its member may. A narrowed key grants nothing to anybody."""
     def __init__(
         self,
         *,
@@ -119,10 +122,11 @@ class Principal(_message.Message):
         principal_id: _builtins.str = ...,
         user_id: _builtins.str = ...,
         key_id: _builtins.str = ...,
+        narrowed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_id", b"key_id", "organization_id", b"organization_id", "principal_id", b"principal_id", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_id", b"key_id", "narrowed", b"narrowed", "organization_id", b"organization_id", "principal_id", b"principal_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

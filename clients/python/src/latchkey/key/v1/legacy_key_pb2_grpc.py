@@ -55,6 +55,7 @@ class LegacyKeyServiceServicer(object):
         """Imports old keys by their hashes, never in clear, as service keys with the built-in workspace Admin role. A hash that is
         already imported is left as it is and answered with its key. A repeat with the same request_id resumes.
         Rule: permission workspaces:manage-keys in the workspace, and Workspace Admin there.
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,6 +37,7 @@ class LegacyKeyServiceStub:
     """Imports old keys by their hashes, never in clear, as service keys with the built-in workspace Admin role. A hash that is
     already imported is left as it is and answered with its key. A repeat with the same request_id resumes.
     Rule: permission workspaces:manage-keys in the workspace, and Workspace Admin there.
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
     """
     SetLegacySunset: _grpc.UnaryUnaryMultiCallable[_legacy_key_pb2.SetLegacySunsetRequest, _legacy_key_pb2.SetLegacySunsetResponse]
     """Moves the time at which this organization's legacy keys stop working, forwards or backwards.
@@ -52,6 +53,7 @@ class LegacyKeyServiceAsyncStub(LegacyKeyServiceStub):
     """Imports old keys by their hashes, never in clear, as service keys with the built-in workspace Admin role. A hash that is
     already imported is left as it is and answered with its key. A repeat with the same request_id resumes.
     Rule: permission workspaces:manage-keys in the workspace, and Workspace Admin there.
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
     """
     SetLegacySunset: _aio.UnaryUnaryMultiCallable[_legacy_key_pb2.SetLegacySunsetRequest, _legacy_key_pb2.SetLegacySunsetResponse]  # type: ignore[assignment]
     """Moves the time at which this organization's legacy keys stop working, forwards or backwards.
@@ -70,6 +72,7 @@ class LegacyKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         """Imports old keys by their hashes, never in clear, as service keys with the built-in workspace Admin role. A hash that is
         already imported is left as it is and answered with its key. A repeat with the same request_id resumes.
         Rule: permission workspaces:manage-keys in the workspace, and Workspace Admin there.
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
         """
 
     @_abc_1.abstractmethod

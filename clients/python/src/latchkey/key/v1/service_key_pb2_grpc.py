@@ -66,6 +66,7 @@ class ServiceKeyServiceServicer(object):
         Rule: permission workspaces:manage-keys in every target workspace, and Workspace Admin there; nobody grants more than they hold.
         Errors: NOT_FOUND (WORKSPACE_NOT_FOUND, ROLE_NOT_FOUND); PERMISSION_DENIED (PERMISSION_MISSING, WORKSPACE_ADMIN_REQUIRED,
         GRANT_EXCEEDS_OWN).
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

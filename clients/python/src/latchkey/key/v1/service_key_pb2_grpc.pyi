@@ -38,6 +38,7 @@ class ServiceKeyServiceStub:
     Rule: permission workspaces:manage-keys in every target workspace, and Workspace Admin there; nobody grants more than they hold.
     Errors: NOT_FOUND (WORKSPACE_NOT_FOUND, ROLE_NOT_FOUND); PERMISSION_DENIED (PERMISSION_MISSING, WORKSPACE_ADMIN_REQUIRED,
     GRANT_EXCEEDS_OWN).
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
     """
     GetServiceKey: _grpc.UnaryUnaryMultiCallable[_service_key_pb2.GetServiceKeyRequest, _service_key_pb2.GetServiceKeyResponse]
     """Reads one service key.
@@ -63,6 +64,7 @@ class ServiceKeyServiceAsyncStub(ServiceKeyServiceStub):
     Rule: permission workspaces:manage-keys in every target workspace, and Workspace Admin there; nobody grants more than they hold.
     Errors: NOT_FOUND (WORKSPACE_NOT_FOUND, ROLE_NOT_FOUND); PERMISSION_DENIED (PERMISSION_MISSING, WORKSPACE_ADMIN_REQUIRED,
     GRANT_EXCEEDS_OWN).
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
     """
     GetServiceKey: _aio.UnaryUnaryMultiCallable[_service_key_pb2.GetServiceKeyRequest, _service_key_pb2.GetServiceKeyResponse]  # type: ignore[assignment]
     """Reads one service key.
@@ -91,6 +93,7 @@ class ServiceKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         Rule: permission workspaces:manage-keys in every target workspace, and Workspace Admin there; nobody grants more than they hold.
         Errors: NOT_FOUND (WORKSPACE_NOT_FOUND, ROLE_NOT_FOUND); PERMISSION_DENIED (PERMISSION_MISSING, WORKSPACE_ADMIN_REQUIRED,
         GRANT_EXCEEDS_OWN).
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
         """
 
     @_abc_1.abstractmethod

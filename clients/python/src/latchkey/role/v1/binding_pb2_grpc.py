@@ -99,6 +99,7 @@ class BindingServiceServicer(object):
         organization Admin changes an organization Admin.
         Errors: NOT_FOUND (PRINCIPAL_NOT_FOUND, ROLE_NOT_FOUND); FAILED_PRECONDITION (LAST_ADMIN, SEAT_CLOSED);
         PERMISSION_DENIED (GRANT_EXCEEDS_OWN, ADMIN_REQUIRED); ABORTED (STALE_ETAG).
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,6 +110,7 @@ class BindingServiceServicer(object):
         Rule: permission workspaces:manage-members in the workspace; nobody grants more than they hold.
         Errors: ALREADY_EXISTS (WORKSPACE_MEMBER_EXISTS); NOT_FOUND (PRINCIPAL_NOT_FOUND, ROLE_NOT_FOUND);
         PERMISSION_DENIED (GRANT_EXCEEDS_OWN).
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,6 +121,7 @@ class BindingServiceServicer(object):
         Rule: permission workspaces:manage-members in the workspace; nobody grants more than they hold, nor takes away a role
         that exceeds their own.
         Errors: NOT_FOUND (WORKSPACE_MEMBER_NOT_FOUND, ROLE_NOT_FOUND); PERMISSION_DENIED (GRANT_EXCEEDS_OWN); ABORTED (STALE_ETAG).
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -153,8 +156,9 @@ class BindingServiceServicer(object):
         """Makes the first binding of a new principal: a founder's, a member's or a service account's. Idempotent by principal:
         a repeat leaves the first binding as it is.
         Rule: called by identity or key, which have checked the actor; the grant itself is checked here.
-        Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND); PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED);
-        FAILED_PRECONDITION (PRINCIPAL_GONE) for one that RemovePrincipal has taken away.
+        Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND, PRINCIPAL_NOT_FOUND for another organization's principal);
+        PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED, ADMIN_REQUIRED); FAILED_PRECONDITION (FOUNDER_EXISTS,
+        SEAT_CLOSED; PRINCIPAL_GONE for one that RemovePrincipal has taken away).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -163,14 +167,15 @@ class BindingServiceServicer(object):
     def RemovePrincipal(self, request, context):
         """Takes everything away from a principal that is no more, its seat included, for good. Idempotent.
         Rule: called by worker, identity or key.
+        Errors: NOT_FOUND (PRINCIPAL_NOT_FOUND) for another organization's principal.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CloseSeat(self, request, context):
-        """Closes the seat of a member that is about to be removed, so that the last Admin cannot go. Does nothing for one who
-        is no organization Admin. Idempotent.
+        """Closes the seat of a member that is about to be removed, so that the last Admin cannot go. One who holds no seat cannot
+        be promoted until ReopenSeat. Idempotent.
         Rule: called by identity.
         Errors: FAILED_PRECONDITION (LAST_ADMIN); PERMISSION_DENIED (ADMIN_REQUIRED).
         """

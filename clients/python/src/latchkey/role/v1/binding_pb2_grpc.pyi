@@ -41,18 +41,21 @@ class BindingServiceStub:
     organization Admin changes an organization Admin.
     Errors: NOT_FOUND (PRINCIPAL_NOT_FOUND, ROLE_NOT_FOUND); FAILED_PRECONDITION (LAST_ADMIN, SEAT_CLOSED);
     PERMISSION_DENIED (GRANT_EXCEEDS_OWN, ADMIN_REQUIRED); ABORTED (STALE_ETAG).
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
     """
     AddWorkspaceMember: _grpc.UnaryUnaryMultiCallable[_binding_pb2.AddWorkspaceMemberRequest, _binding_pb2.AddWorkspaceMemberResponse]
     """Gives a member a role in a workspace where it has none.
     Rule: permission workspaces:manage-members in the workspace; nobody grants more than they hold.
     Errors: ALREADY_EXISTS (WORKSPACE_MEMBER_EXISTS); NOT_FOUND (PRINCIPAL_NOT_FOUND, ROLE_NOT_FOUND);
     PERMISSION_DENIED (GRANT_EXCEEDS_OWN).
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
     """
     SetWorkspaceRole: _grpc.UnaryUnaryMultiCallable[_binding_pb2.SetWorkspaceRoleRequest, _binding_pb2.SetWorkspaceRoleResponse]
     """Gives a member of a workspace another role there.
     Rule: permission workspaces:manage-members in the workspace; nobody grants more than they hold, nor takes away a role
     that exceeds their own.
     Errors: NOT_FOUND (WORKSPACE_MEMBER_NOT_FOUND, ROLE_NOT_FOUND); PERMISSION_DENIED (GRANT_EXCEEDS_OWN); ABORTED (STALE_ETAG).
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
     """
     RemoveWorkspaceMember: _grpc.UnaryUnaryMultiCallable[_binding_pb2.RemoveWorkspaceMemberRequest, _binding_pb2.RemoveWorkspaceMemberResponse]
     """Takes a member's role in a workspace away.
@@ -71,16 +74,18 @@ class BindingServiceStub:
     """Makes the first binding of a new principal: a founder's, a member's or a service account's. Idempotent by principal:
     a repeat leaves the first binding as it is.
     Rule: called by identity or key, which have checked the actor; the grant itself is checked here.
-    Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND); PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED);
-    FAILED_PRECONDITION (PRINCIPAL_GONE) for one that RemovePrincipal has taken away.
+    Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND, PRINCIPAL_NOT_FOUND for another organization's principal);
+    PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED, ADMIN_REQUIRED); FAILED_PRECONDITION (FOUNDER_EXISTS,
+    SEAT_CLOSED; PRINCIPAL_GONE for one that RemovePrincipal has taken away).
     """
     RemovePrincipal: _grpc.UnaryUnaryMultiCallable[_binding_pb2.RemovePrincipalRequest, _binding_pb2.RemovePrincipalResponse]
     """Takes everything away from a principal that is no more, its seat included, for good. Idempotent.
     Rule: called by worker, identity or key.
+    Errors: NOT_FOUND (PRINCIPAL_NOT_FOUND) for another organization's principal.
     """
     CloseSeat: _grpc.UnaryUnaryMultiCallable[_binding_pb2.CloseSeatRequest, _binding_pb2.CloseSeatResponse]
-    """Closes the seat of a member that is about to be removed, so that the last Admin cannot go. Does nothing for one who
-    is no organization Admin. Idempotent.
+    """Closes the seat of a member that is about to be removed, so that the last Admin cannot go. One who holds no seat cannot
+    be promoted until ReopenSeat. Idempotent.
     Rule: called by identity.
     Errors: FAILED_PRECONDITION (LAST_ADMIN); PERMISSION_DENIED (ADMIN_REQUIRED).
     """
@@ -102,18 +107,21 @@ class BindingServiceAsyncStub(BindingServiceStub):
     organization Admin changes an organization Admin.
     Errors: NOT_FOUND (PRINCIPAL_NOT_FOUND, ROLE_NOT_FOUND); FAILED_PRECONDITION (LAST_ADMIN, SEAT_CLOSED);
     PERMISSION_DENIED (GRANT_EXCEEDS_OWN, ADMIN_REQUIRED); ABORTED (STALE_ETAG).
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
     """
     AddWorkspaceMember: _aio.UnaryUnaryMultiCallable[_binding_pb2.AddWorkspaceMemberRequest, _binding_pb2.AddWorkspaceMemberResponse]  # type: ignore[assignment]
     """Gives a member a role in a workspace where it has none.
     Rule: permission workspaces:manage-members in the workspace; nobody grants more than they hold.
     Errors: ALREADY_EXISTS (WORKSPACE_MEMBER_EXISTS); NOT_FOUND (PRINCIPAL_NOT_FOUND, ROLE_NOT_FOUND);
     PERMISSION_DENIED (GRANT_EXCEEDS_OWN).
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
     """
     SetWorkspaceRole: _aio.UnaryUnaryMultiCallable[_binding_pb2.SetWorkspaceRoleRequest, _binding_pb2.SetWorkspaceRoleResponse]  # type: ignore[assignment]
     """Gives a member of a workspace another role there.
     Rule: permission workspaces:manage-members in the workspace; nobody grants more than they hold, nor takes away a role
     that exceeds their own.
     Errors: NOT_FOUND (WORKSPACE_MEMBER_NOT_FOUND, ROLE_NOT_FOUND); PERMISSION_DENIED (GRANT_EXCEEDS_OWN); ABORTED (STALE_ETAG).
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
     """
     RemoveWorkspaceMember: _aio.UnaryUnaryMultiCallable[_binding_pb2.RemoveWorkspaceMemberRequest, _binding_pb2.RemoveWorkspaceMemberResponse]  # type: ignore[assignment]
     """Takes a member's role in a workspace away.
@@ -132,16 +140,18 @@ class BindingServiceAsyncStub(BindingServiceStub):
     """Makes the first binding of a new principal: a founder's, a member's or a service account's. Idempotent by principal:
     a repeat leaves the first binding as it is.
     Rule: called by identity or key, which have checked the actor; the grant itself is checked here.
-    Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND); PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED);
-    FAILED_PRECONDITION (PRINCIPAL_GONE) for one that RemovePrincipal has taken away.
+    Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND, PRINCIPAL_NOT_FOUND for another organization's principal);
+    PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED, ADMIN_REQUIRED); FAILED_PRECONDITION (FOUNDER_EXISTS,
+    SEAT_CLOSED; PRINCIPAL_GONE for one that RemovePrincipal has taken away).
     """
     RemovePrincipal: _aio.UnaryUnaryMultiCallable[_binding_pb2.RemovePrincipalRequest, _binding_pb2.RemovePrincipalResponse]  # type: ignore[assignment]
     """Takes everything away from a principal that is no more, its seat included, for good. Idempotent.
     Rule: called by worker, identity or key.
+    Errors: NOT_FOUND (PRINCIPAL_NOT_FOUND) for another organization's principal.
     """
     CloseSeat: _aio.UnaryUnaryMultiCallable[_binding_pb2.CloseSeatRequest, _binding_pb2.CloseSeatResponse]  # type: ignore[assignment]
-    """Closes the seat of a member that is about to be removed, so that the last Admin cannot go. Does nothing for one who
-    is no organization Admin. Idempotent.
+    """Closes the seat of a member that is about to be removed, so that the last Admin cannot go. One who holds no seat cannot
+    be promoted until ReopenSeat. Idempotent.
     Rule: called by identity.
     Errors: FAILED_PRECONDITION (LAST_ADMIN); PERMISSION_DENIED (ADMIN_REQUIRED).
     """
@@ -166,6 +176,7 @@ class BindingServiceServicer(metaclass=_abc_1.ABCMeta):
         organization Admin changes an organization Admin.
         Errors: NOT_FOUND (PRINCIPAL_NOT_FOUND, ROLE_NOT_FOUND); FAILED_PRECONDITION (LAST_ADMIN, SEAT_CLOSED);
         PERMISSION_DENIED (GRANT_EXCEEDS_OWN, ADMIN_REQUIRED); ABORTED (STALE_ETAG).
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
         """
 
     @_abc_1.abstractmethod
@@ -178,6 +189,7 @@ class BindingServiceServicer(metaclass=_abc_1.ABCMeta):
         Rule: permission workspaces:manage-members in the workspace; nobody grants more than they hold.
         Errors: ALREADY_EXISTS (WORKSPACE_MEMBER_EXISTS); NOT_FOUND (PRINCIPAL_NOT_FOUND, ROLE_NOT_FOUND);
         PERMISSION_DENIED (GRANT_EXCEEDS_OWN).
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
         """
 
     @_abc_1.abstractmethod
@@ -190,6 +202,7 @@ class BindingServiceServicer(metaclass=_abc_1.ABCMeta):
         Rule: permission workspaces:manage-members in the workspace; nobody grants more than they hold, nor takes away a role
         that exceeds their own.
         Errors: NOT_FOUND (WORKSPACE_MEMBER_NOT_FOUND, ROLE_NOT_FOUND); PERMISSION_DENIED (GRANT_EXCEEDS_OWN); ABORTED (STALE_ETAG).
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
         """
 
     @_abc_1.abstractmethod
@@ -232,8 +245,9 @@ class BindingServiceServicer(metaclass=_abc_1.ABCMeta):
         """Makes the first binding of a new principal: a founder's, a member's or a service account's. Idempotent by principal:
         a repeat leaves the first binding as it is.
         Rule: called by identity or key, which have checked the actor; the grant itself is checked here.
-        Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND); PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED);
-        FAILED_PRECONDITION (PRINCIPAL_GONE) for one that RemovePrincipal has taken away.
+        Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND, PRINCIPAL_NOT_FOUND for another organization's principal);
+        PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED, ADMIN_REQUIRED); FAILED_PRECONDITION (FOUNDER_EXISTS,
+        SEAT_CLOSED; PRINCIPAL_GONE for one that RemovePrincipal has taken away).
         """
 
     @_abc_1.abstractmethod
@@ -244,6 +258,7 @@ class BindingServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_binding_pb2.RemovePrincipalResponse, _abc.Awaitable[_binding_pb2.RemovePrincipalResponse]]:
         """Takes everything away from a principal that is no more, its seat included, for good. Idempotent.
         Rule: called by worker, identity or key.
+        Errors: NOT_FOUND (PRINCIPAL_NOT_FOUND) for another organization's principal.
         """
 
     @_abc_1.abstractmethod
@@ -252,8 +267,8 @@ class BindingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _binding_pb2.CloseSeatRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_binding_pb2.CloseSeatResponse, _abc.Awaitable[_binding_pb2.CloseSeatResponse]]:
-        """Closes the seat of a member that is about to be removed, so that the last Admin cannot go. Does nothing for one who
-        is no organization Admin. Idempotent.
+        """Closes the seat of a member that is about to be removed, so that the last Admin cannot go. One who holds no seat cannot
+        be promoted until ReopenSeat. Idempotent.
         Rule: called by identity.
         Errors: FAILED_PRECONDITION (LAST_ADMIN); PERMISSION_DENIED (ADMIN_REQUIRED).
         """

@@ -64,7 +64,7 @@ class PermissionServiceServicer(object):
         retired: it keeps its number, is in no built-in role, and is UNKNOWN_PERMISSION to checks. Scopes never change.
         Idempotent; a list equal to what is there makes no new version.
         Rule: called by an operator.
-        Errors: FAILED_PRECONDITION (SCOPE_CHANGED, metadata permission).
+        Errors: FAILED_PRECONDITION (SCOPE_CHANGED, metadata permission); RESOURCE_EXHAUSTED (TOO_MANY_PERMISSIONS).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

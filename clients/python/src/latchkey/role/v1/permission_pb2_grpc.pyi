@@ -42,7 +42,7 @@ class PermissionServiceStub:
     retired: it keeps its number, is in no built-in role, and is UNKNOWN_PERMISSION to checks. Scopes never change.
     Idempotent; a list equal to what is there makes no new version.
     Rule: called by an operator.
-    Errors: FAILED_PRECONDITION (SCOPE_CHANGED, metadata permission).
+    Errors: FAILED_PRECONDITION (SCOPE_CHANGED, metadata permission); RESOURCE_EXHAUSTED (TOO_MANY_PERMISSIONS).
     """
 
 @_typing.type_check_only
@@ -59,7 +59,7 @@ class PermissionServiceAsyncStub(PermissionServiceStub):
     retired: it keeps its number, is in no built-in role, and is UNKNOWN_PERMISSION to checks. Scopes never change.
     Idempotent; a list equal to what is there makes no new version.
     Rule: called by an operator.
-    Errors: FAILED_PRECONDITION (SCOPE_CHANGED, metadata permission).
+    Errors: FAILED_PRECONDITION (SCOPE_CHANGED, metadata permission); RESOURCE_EXHAUSTED (TOO_MANY_PERMISSIONS).
     """
 
 class PermissionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -85,7 +85,7 @@ class PermissionServiceServicer(metaclass=_abc_1.ABCMeta):
         retired: it keeps its number, is in no built-in role, and is UNKNOWN_PERMISSION to checks. Scopes never change.
         Idempotent; a list equal to what is there makes no new version.
         Rule: called by an operator.
-        Errors: FAILED_PRECONDITION (SCOPE_CHANGED, metadata permission).
+        Errors: FAILED_PRECONDITION (SCOPE_CHANGED, metadata permission); RESOURCE_EXHAUSTED (TOO_MANY_PERMISSIONS).
         """
 
 def add_PermissionServiceServicer_to_server(servicer: PermissionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

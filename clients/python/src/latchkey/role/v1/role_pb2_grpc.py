@@ -97,6 +97,7 @@ class RoleServiceServicer(object):
         Rule: permission organization:manage in the organization; and nobody adds a permission that they do not hold
         throughout the organization themselves, unless they are an organization Admin.
         Errors: FAILED_PRECONDITION (SYSTEM_ROLE); ABORTED (STALE_ETAG); PERMISSION_DENIED (GRANT_EXCEEDS_OWN, metadata permission).
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

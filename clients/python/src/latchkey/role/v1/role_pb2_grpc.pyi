@@ -52,6 +52,7 @@ class RoleServiceStub:
     Rule: permission organization:manage in the organization; and nobody adds a permission that they do not hold
     throughout the organization themselves, unless they are an organization Admin.
     Errors: FAILED_PRECONDITION (SYSTEM_ROLE); ABORTED (STALE_ETAG); PERMISSION_DENIED (GRANT_EXCEEDS_OWN, metadata permission).
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
     """
     DeleteRole: _grpc.UnaryUnaryMultiCallable[_role_pb2.DeleteRoleRequest, _role_pb2.DeleteRoleResponse]
     """Deletes a custom role that nobody holds.
@@ -83,6 +84,7 @@ class RoleServiceAsyncStub(RoleServiceStub):
     Rule: permission organization:manage in the organization; and nobody adds a permission that they do not hold
     throughout the organization themselves, unless they are an organization Admin.
     Errors: FAILED_PRECONDITION (SYSTEM_ROLE); ABORTED (STALE_ETAG); PERMISSION_DENIED (GRANT_EXCEEDS_OWN, metadata permission).
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
     """
     DeleteRole: _aio.UnaryUnaryMultiCallable[_role_pb2.DeleteRoleRequest, _role_pb2.DeleteRoleResponse]  # type: ignore[assignment]
     """Deletes a custom role that nobody holds.
@@ -135,6 +137,7 @@ class RoleServiceServicer(metaclass=_abc_1.ABCMeta):
         Rule: permission organization:manage in the organization; and nobody adds a permission that they do not hold
         throughout the organization themselves, unless they are an organization Admin.
         Errors: FAILED_PRECONDITION (SYSTEM_ROLE); ABORTED (STALE_ETAG); PERMISSION_DENIED (GRANT_EXCEEDS_OWN, metadata permission).
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
         """
 
     @_abc_1.abstractmethod

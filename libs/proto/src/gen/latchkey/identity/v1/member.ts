@@ -909,6 +909,7 @@ export const MemberServiceService = {
    * Rule: permission organization:manage-members in the organization; and nobody grants a role with more than they hold.
    * Errors: NOT_FOUND (USER_NOT_FOUND); ALREADY_EXISTS (MEMBER_EXISTS); NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND);
    * PERMISSION_DENIED (GRANT_EXCEEDS_OWN, metadata permission).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   addMember: {
     path: "/latchkey.identity.v1.MemberService/AddMember" as const,
@@ -970,6 +971,7 @@ export interface MemberServiceServer extends UntypedServiceImplementation {
    * Rule: permission organization:manage-members in the organization; and nobody grants a role with more than they hold.
    * Errors: NOT_FOUND (USER_NOT_FOUND); ALREADY_EXISTS (MEMBER_EXISTS); NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND);
    * PERMISSION_DENIED (GRANT_EXCEEDS_OWN, metadata permission).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   addMember: handleUnaryCall<AddMemberRequest, AddMemberResponse>;
   /**
@@ -998,6 +1000,7 @@ export interface MemberServiceClient extends Client {
    * Rule: permission organization:manage-members in the organization; and nobody grants a role with more than they hold.
    * Errors: NOT_FOUND (USER_NOT_FOUND); ALREADY_EXISTS (MEMBER_EXISTS); NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND);
    * PERMISSION_DENIED (GRANT_EXCEEDS_OWN, metadata permission).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   addMember(
     request: AddMemberRequest,

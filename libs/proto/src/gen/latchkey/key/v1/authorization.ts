@@ -161,6 +161,8 @@ export interface Principal {
   userId: string;
   /** The key; empty for a person whom a front end has signed in. */
   keyId: string;
+  /** Whether the key is narrowed to less than its member may. A narrowed key grants nothing to anybody. */
+  narrowed: boolean;
 }
 
 /** Says that a legacy key still works, and how long. */
@@ -242,7 +244,7 @@ export interface IntrospectKeyResponse {
 }
 
 function createBasePrincipal(): Principal {
-  return { organizationId: "", principalId: "", userId: "", keyId: "" };
+  return { organizationId: "", principalId: "", userId: "", keyId: "", narrowed: false };
 }
 
 export const Principal: MessageFns<Principal> = {
@@ -258,6 +260,9 @@ export const Principal: MessageFns<Principal> = {
     }
     if (message.keyId !== "") {
       writer.uint32(34).string(message.keyId);
+    }
+    if (message.narrowed !== false) {
+      writer.uint32(40).bool(message.narrowed);
     }
     return writer;
   },
@@ -307,6 +312,14 @@ export const Principal: MessageFns<Principal> = {
             message.keyId = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.narrowed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -328,6 +341,7 @@ export const Principal: MessageFns<Principal> = {
     message.principalId = object.principalId ?? "";
     message.userId = object.userId ?? "";
     message.keyId = object.keyId ?? "";
+    message.narrowed = object.narrowed ?? false;
     return message;
   },
 };

@@ -421,6 +421,7 @@ export const LegacyKeyServiceService = {
    * Imports old keys by their hashes, never in clear, as service keys with the built-in workspace Admin role. A hash that is
    * already imported is left as it is and answered with its key. A repeat with the same request_id resumes.
    * Rule: permission workspaces:manage-keys in the workspace, and Workspace Admin there.
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   importLegacyKeys: {
     path: "/latchkey.key.v1.LegacyKeyService/ImportLegacyKeys" as const,
@@ -455,6 +456,7 @@ export interface LegacyKeyServiceServer extends UntypedServiceImplementation {
    * Imports old keys by their hashes, never in clear, as service keys with the built-in workspace Admin role. A hash that is
    * already imported is left as it is and answered with its key. A repeat with the same request_id resumes.
    * Rule: permission workspaces:manage-keys in the workspace, and Workspace Admin there.
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   importLegacyKeys: handleUnaryCall<ImportLegacyKeysRequest, ImportLegacyKeysResponse>;
   /**
@@ -469,6 +471,7 @@ export interface LegacyKeyServiceClient extends Client {
    * Imports old keys by their hashes, never in clear, as service keys with the built-in workspace Admin role. A hash that is
    * already imported is left as it is and answered with its key. A repeat with the same request_id resumes.
    * Rule: permission workspaces:manage-keys in the workspace, and Workspace Admin there.
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   importLegacyKeys(
     request: ImportLegacyKeysRequest,

@@ -952,6 +952,7 @@ export const ServiceKeyServiceService = {
    * Rule: permission workspaces:manage-keys in every target workspace, and Workspace Admin there; nobody grants more than they hold.
    * Errors: NOT_FOUND (WORKSPACE_NOT_FOUND, ROLE_NOT_FOUND); PERMISSION_DENIED (PERMISSION_MISSING, WORKSPACE_ADMIN_REQUIRED,
    * GRANT_EXCEEDS_OWN).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   createServiceKey: {
     path: "/latchkey.key.v1.ServiceKeyService/CreateServiceKey" as const,
@@ -1017,6 +1018,7 @@ export interface ServiceKeyServiceServer extends UntypedServiceImplementation {
    * Rule: permission workspaces:manage-keys in every target workspace, and Workspace Admin there; nobody grants more than they hold.
    * Errors: NOT_FOUND (WORKSPACE_NOT_FOUND, ROLE_NOT_FOUND); PERMISSION_DENIED (PERMISSION_MISSING, WORKSPACE_ADMIN_REQUIRED,
    * GRANT_EXCEEDS_OWN).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   createServiceKey: handleUnaryCall<CreateServiceKeyRequest, CreateServiceKeyResponse>;
   /**
@@ -1043,6 +1045,7 @@ export interface ServiceKeyServiceClient extends Client {
    * Rule: permission workspaces:manage-keys in every target workspace, and Workspace Admin there; nobody grants more than they hold.
    * Errors: NOT_FOUND (WORKSPACE_NOT_FOUND, ROLE_NOT_FOUND); PERMISSION_DENIED (PERMISSION_MISSING, WORKSPACE_ADMIN_REQUIRED,
    * GRANT_EXCEEDS_OWN).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   createServiceKey(
     request: CreateServiceKeyRequest,

@@ -1859,6 +1859,7 @@ export const BindingServiceService = {
    * organization Admin changes an organization Admin.
    * Errors: NOT_FOUND (PRINCIPAL_NOT_FOUND, ROLE_NOT_FOUND); FAILED_PRECONDITION (LAST_ADMIN, SEAT_CLOSED);
    * PERMISSION_DENIED (GRANT_EXCEEDS_OWN, ADMIN_REQUIRED); ABORTED (STALE_ETAG).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   setOrganizationRole: {
     path: "/latchkey.role.v1.BindingService/SetOrganizationRole" as const,
@@ -1876,6 +1877,7 @@ export const BindingServiceService = {
    * Rule: permission workspaces:manage-members in the workspace; nobody grants more than they hold.
    * Errors: ALREADY_EXISTS (WORKSPACE_MEMBER_EXISTS); NOT_FOUND (PRINCIPAL_NOT_FOUND, ROLE_NOT_FOUND);
    * PERMISSION_DENIED (GRANT_EXCEEDS_OWN).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   addWorkspaceMember: {
     path: "/latchkey.role.v1.BindingService/AddWorkspaceMember" as const,
@@ -1893,6 +1895,7 @@ export const BindingServiceService = {
    * Rule: permission workspaces:manage-members in the workspace; nobody grants more than they hold, nor takes away a role
    * that exceeds their own.
    * Errors: NOT_FOUND (WORKSPACE_MEMBER_NOT_FOUND, ROLE_NOT_FOUND); PERMISSION_DENIED (GRANT_EXCEEDS_OWN); ABORTED (STALE_ETAG).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   setWorkspaceRole: {
     path: "/latchkey.role.v1.BindingService/SetWorkspaceRole" as const,
@@ -1952,8 +1955,9 @@ export const BindingServiceService = {
    * Makes the first binding of a new principal: a founder's, a member's or a service account's. Idempotent by principal:
    * a repeat leaves the first binding as it is.
    * Rule: called by identity or key, which have checked the actor; the grant itself is checked here.
-   * Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND); PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED);
-   * FAILED_PRECONDITION (PRINCIPAL_GONE) for one that RemovePrincipal has taken away.
+   * Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND, PRINCIPAL_NOT_FOUND for another organization's principal);
+   * PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED, ADMIN_REQUIRED); FAILED_PRECONDITION (FOUNDER_EXISTS,
+   * SEAT_CLOSED; PRINCIPAL_GONE for one that RemovePrincipal has taken away).
    */
   bindPrincipal: {
     path: "/latchkey.role.v1.BindingService/BindPrincipal" as const,
@@ -1968,6 +1972,7 @@ export const BindingServiceService = {
   /**
    * Takes everything away from a principal that is no more, its seat included, for good. Idempotent.
    * Rule: called by worker, identity or key.
+   * Errors: NOT_FOUND (PRINCIPAL_NOT_FOUND) for another organization's principal.
    */
   removePrincipal: {
     path: "/latchkey.role.v1.BindingService/RemovePrincipal" as const,
@@ -1981,8 +1986,8 @@ export const BindingServiceService = {
     responseDeserialize: (value: Buffer): RemovePrincipalResponse => RemovePrincipalResponse.decode(value),
   },
   /**
-   * Closes the seat of a member that is about to be removed, so that the last Admin cannot go. Does nothing for one who
-   * is no organization Admin. Idempotent.
+   * Closes the seat of a member that is about to be removed, so that the last Admin cannot go. One who holds no seat cannot
+   * be promoted until ReopenSeat. Idempotent.
    * Rule: called by identity.
    * Errors: FAILED_PRECONDITION (LAST_ADMIN); PERMISSION_DENIED (ADMIN_REQUIRED).
    */
@@ -2017,6 +2022,7 @@ export interface BindingServiceServer extends UntypedServiceImplementation {
    * organization Admin changes an organization Admin.
    * Errors: NOT_FOUND (PRINCIPAL_NOT_FOUND, ROLE_NOT_FOUND); FAILED_PRECONDITION (LAST_ADMIN, SEAT_CLOSED);
    * PERMISSION_DENIED (GRANT_EXCEEDS_OWN, ADMIN_REQUIRED); ABORTED (STALE_ETAG).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   setOrganizationRole: handleUnaryCall<SetOrganizationRoleRequest, SetOrganizationRoleResponse>;
   /**
@@ -2024,6 +2030,7 @@ export interface BindingServiceServer extends UntypedServiceImplementation {
    * Rule: permission workspaces:manage-members in the workspace; nobody grants more than they hold.
    * Errors: ALREADY_EXISTS (WORKSPACE_MEMBER_EXISTS); NOT_FOUND (PRINCIPAL_NOT_FOUND, ROLE_NOT_FOUND);
    * PERMISSION_DENIED (GRANT_EXCEEDS_OWN).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   addWorkspaceMember: handleUnaryCall<AddWorkspaceMemberRequest, AddWorkspaceMemberResponse>;
   /**
@@ -2031,6 +2038,7 @@ export interface BindingServiceServer extends UntypedServiceImplementation {
    * Rule: permission workspaces:manage-members in the workspace; nobody grants more than they hold, nor takes away a role
    * that exceeds their own.
    * Errors: NOT_FOUND (WORKSPACE_MEMBER_NOT_FOUND, ROLE_NOT_FOUND); PERMISSION_DENIED (GRANT_EXCEEDS_OWN); ABORTED (STALE_ETAG).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   setWorkspaceRole: handleUnaryCall<SetWorkspaceRoleRequest, SetWorkspaceRoleResponse>;
   /**
@@ -2053,18 +2061,20 @@ export interface BindingServiceServer extends UntypedServiceImplementation {
    * Makes the first binding of a new principal: a founder's, a member's or a service account's. Idempotent by principal:
    * a repeat leaves the first binding as it is.
    * Rule: called by identity or key, which have checked the actor; the grant itself is checked here.
-   * Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND); PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED);
-   * FAILED_PRECONDITION (PRINCIPAL_GONE) for one that RemovePrincipal has taken away.
+   * Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND, PRINCIPAL_NOT_FOUND for another organization's principal);
+   * PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED, ADMIN_REQUIRED); FAILED_PRECONDITION (FOUNDER_EXISTS,
+   * SEAT_CLOSED; PRINCIPAL_GONE for one that RemovePrincipal has taken away).
    */
   bindPrincipal: handleUnaryCall<BindPrincipalRequest, BindPrincipalResponse>;
   /**
    * Takes everything away from a principal that is no more, its seat included, for good. Idempotent.
    * Rule: called by worker, identity or key.
+   * Errors: NOT_FOUND (PRINCIPAL_NOT_FOUND) for another organization's principal.
    */
   removePrincipal: handleUnaryCall<RemovePrincipalRequest, RemovePrincipalResponse>;
   /**
-   * Closes the seat of a member that is about to be removed, so that the last Admin cannot go. Does nothing for one who
-   * is no organization Admin. Idempotent.
+   * Closes the seat of a member that is about to be removed, so that the last Admin cannot go. One who holds no seat cannot
+   * be promoted until ReopenSeat. Idempotent.
    * Rule: called by identity.
    * Errors: FAILED_PRECONDITION (LAST_ADMIN); PERMISSION_DENIED (ADMIN_REQUIRED).
    */
@@ -2083,6 +2093,7 @@ export interface BindingServiceClient extends Client {
    * organization Admin changes an organization Admin.
    * Errors: NOT_FOUND (PRINCIPAL_NOT_FOUND, ROLE_NOT_FOUND); FAILED_PRECONDITION (LAST_ADMIN, SEAT_CLOSED);
    * PERMISSION_DENIED (GRANT_EXCEEDS_OWN, ADMIN_REQUIRED); ABORTED (STALE_ETAG).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   setOrganizationRole(
     request: SetOrganizationRoleRequest,
@@ -2104,6 +2115,7 @@ export interface BindingServiceClient extends Client {
    * Rule: permission workspaces:manage-members in the workspace; nobody grants more than they hold.
    * Errors: ALREADY_EXISTS (WORKSPACE_MEMBER_EXISTS); NOT_FOUND (PRINCIPAL_NOT_FOUND, ROLE_NOT_FOUND);
    * PERMISSION_DENIED (GRANT_EXCEEDS_OWN).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   addWorkspaceMember(
     request: AddWorkspaceMemberRequest,
@@ -2125,6 +2137,7 @@ export interface BindingServiceClient extends Client {
    * Rule: permission workspaces:manage-members in the workspace; nobody grants more than they hold, nor takes away a role
    * that exceeds their own.
    * Errors: NOT_FOUND (WORKSPACE_MEMBER_NOT_FOUND, ROLE_NOT_FOUND); PERMISSION_DENIED (GRANT_EXCEEDS_OWN); ABORTED (STALE_ETAG).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   setWorkspaceRole(
     request: SetWorkspaceRoleRequest,
@@ -2203,8 +2216,9 @@ export interface BindingServiceClient extends Client {
    * Makes the first binding of a new principal: a founder's, a member's or a service account's. Idempotent by principal:
    * a repeat leaves the first binding as it is.
    * Rule: called by identity or key, which have checked the actor; the grant itself is checked here.
-   * Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND); PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED);
-   * FAILED_PRECONDITION (PRINCIPAL_GONE) for one that RemovePrincipal has taken away.
+   * Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND, PRINCIPAL_NOT_FOUND for another organization's principal);
+   * PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED, ADMIN_REQUIRED); FAILED_PRECONDITION (FOUNDER_EXISTS,
+   * SEAT_CLOSED; PRINCIPAL_GONE for one that RemovePrincipal has taken away).
    */
   bindPrincipal(
     request: BindPrincipalRequest,
@@ -2224,6 +2238,7 @@ export interface BindingServiceClient extends Client {
   /**
    * Takes everything away from a principal that is no more, its seat included, for good. Idempotent.
    * Rule: called by worker, identity or key.
+   * Errors: NOT_FOUND (PRINCIPAL_NOT_FOUND) for another organization's principal.
    */
   removePrincipal(
     request: RemovePrincipalRequest,
@@ -2241,8 +2256,8 @@ export interface BindingServiceClient extends Client {
     callback: (error: ServiceError | null, response: RemovePrincipalResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Closes the seat of a member that is about to be removed, so that the last Admin cannot go. Does nothing for one who
-   * is no organization Admin. Idempotent.
+   * Closes the seat of a member that is about to be removed, so that the last Admin cannot go. One who holds no seat cannot
+   * be promoted until ReopenSeat. Idempotent.
    * Rule: called by identity.
    * Errors: FAILED_PRECONDITION (LAST_ADMIN); PERMISSION_DENIED (ADMIN_REQUIRED).
    */

@@ -605,7 +605,7 @@ export const PermissionServiceService = {
    * retired: it keeps its number, is in no built-in role, and is UNKNOWN_PERMISSION to checks. Scopes never change.
    * Idempotent; a list equal to what is there makes no new version.
    * Rule: called by an operator.
-   * Errors: FAILED_PRECONDITION (SCOPE_CHANGED, metadata permission).
+   * Errors: FAILED_PRECONDITION (SCOPE_CHANGED, metadata permission); RESOURCE_EXHAUSTED (TOO_MANY_PERMISSIONS).
    */
   applyCatalogue: {
     path: "/latchkey.role.v1.PermissionService/ApplyCatalogue" as const,
@@ -631,7 +631,7 @@ export interface PermissionServiceServer extends UntypedServiceImplementation {
    * retired: it keeps its number, is in no built-in role, and is UNKNOWN_PERMISSION to checks. Scopes never change.
    * Idempotent; a list equal to what is there makes no new version.
    * Rule: called by an operator.
-   * Errors: FAILED_PRECONDITION (SCOPE_CHANGED, metadata permission).
+   * Errors: FAILED_PRECONDITION (SCOPE_CHANGED, metadata permission); RESOURCE_EXHAUSTED (TOO_MANY_PERMISSIONS).
    */
   applyCatalogue: handleUnaryCall<ApplyCatalogueRequest, ApplyCatalogueResponse>;
 }
@@ -661,7 +661,7 @@ export interface PermissionServiceClient extends Client {
    * retired: it keeps its number, is in no built-in role, and is UNKNOWN_PERMISSION to checks. Scopes never change.
    * Idempotent; a list equal to what is there makes no new version.
    * Rule: called by an operator.
-   * Errors: FAILED_PRECONDITION (SCOPE_CHANGED, metadata permission).
+   * Errors: FAILED_PRECONDITION (SCOPE_CHANGED, metadata permission); RESOURCE_EXHAUSTED (TOO_MANY_PERMISSIONS).
    */
   applyCatalogue(
     request: ApplyCatalogueRequest,

@@ -1116,6 +1116,7 @@ export const RoleServiceService = {
    * Rule: permission organization:manage in the organization; and nobody adds a permission that they do not hold
    * throughout the organization themselves, unless they are an organization Admin.
    * Errors: FAILED_PRECONDITION (SYSTEM_ROLE); ABORTED (STALE_ETAG); PERMISSION_DENIED (GRANT_EXCEEDS_OWN, metadata permission).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   updateRole: {
     path: "/latchkey.role.v1.RoleService/UpdateRole" as const,
@@ -1165,6 +1166,7 @@ export interface RoleServiceServer extends UntypedServiceImplementation {
    * Rule: permission organization:manage in the organization; and nobody adds a permission that they do not hold
    * throughout the organization themselves, unless they are an organization Admin.
    * Errors: FAILED_PRECONDITION (SYSTEM_ROLE); ABORTED (STALE_ETAG); PERMISSION_DENIED (GRANT_EXCEEDS_OWN, metadata permission).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   updateRole: handleUnaryCall<UpdateRoleRequest, UpdateRoleResponse>;
   /**
@@ -1240,6 +1242,7 @@ export interface RoleServiceClient extends Client {
    * Rule: permission organization:manage in the organization; and nobody adds a permission that they do not hold
    * throughout the organization themselves, unless they are an organization Admin.
    * Errors: FAILED_PRECONDITION (SYSTEM_ROLE); ABORTED (STALE_ETAG); PERMISSION_DENIED (GRANT_EXCEEDS_OWN, metadata permission).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
    */
   updateRole(
     request: UpdateRoleRequest,
