@@ -1,9 +1,10 @@
-import { auditTable, type Checkpoint, Mutations, OutboxRelay } from '@latchkey/coherence';
+import { auditTable, type Checkpoint, Mutations, OutboxRelay, ping } from '@latchkey/coherence';
 import { auditV1, identityV1, keyV1, roleV1 } from '@latchkey/proto';
 import {
   client,
   connect,
   createLogger,
+  inOrder,
   type Logger,
   type OnRefused,
   remoteGuard,
@@ -39,24 +40,13 @@ export interface IdentityApp extends RunningApp {
 /** Starts identity: database, relay, server. Whatever was started is stopped again when a later step fails. */
 export async function startIdentityApp(config: IdentityConfig, options: IdentityOptions = {}): Promise<IdentityApp> {
   const { log = createLogger({ name: 'identity', level: config.logLevel }), checkpoint, now } = options;
-  const stops: (() => Promise<void> | void)[] = [];
-  const stop = async (): Promise<void> => {
-    for (const each of stops.splice(0).toReversed()) await each();
-  };
-  try {
+  return await inOrder(async (onStop) => {
     const store = await openIdentityStore(config.mongoUri);
-    stops.push(() => store.close());
+    onStop(() => store.connection.close());
     const { connection } = store;
-    const onBadCertificates = (err: Error) => log.error({ err }, 'new certificates cannot be used, the old ones go on');
     const dial = (serviceName: string, address: string) => {
-      const channel = connect({
-        address,
-        tls: config.tls,
-        serviceName,
-        onBadCertificates,
-        ...(checkpoint && { checkpoint }),
-      });
-      stops.push(() => channel.close());
+      const channel = connect({ address, tls: config.tls, serviceName, log, checkpoint });
+      onStop(() => channel.close());
       return channel;
     };
     const role = dial('role', config.roleAddress);
@@ -77,13 +67,13 @@ export async function startIdentityApp(config: IdentityConfig, options: Identity
     await mutations.prepare();
 
     const queue = deletionQueue(config.redisUrl, log);
-    stops.push(() => queue.close());
+    onStop(() => queue.close());
     const { deletionPendingTooLongMs } = config;
     const handlers = outboxHandlers(deps, { queue, deletionPendingTooLongMs });
     const relay = new OutboxRelay({ connection, handlers, log, ...testing });
     poke = () => relay.poke();
     relay.start();
-    stops.push(() => relay.stop());
+    onStop(() => relay.stop());
 
     const server = await startServer({
       listen: config.listen,
@@ -99,14 +89,11 @@ export async function startIdentityApp(config: IdentityConfig, options: Identity
       }),
       log,
       onRefused: recordRefusal(deps),
-      ready: () => store.ping(),
+      ready: () => ping(connection),
     });
-    stops.push(() => server.stop());
-    return { port: server.port, stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+    onStop(() => server.stop());
+    return { port: server.port };
+  });
 }
 
 /** Every RPC of this service, with its rule. */

@@ -149,7 +149,7 @@ export async function startWorld() {
     },
 
     async stop(): Promise<void> {
-      await store.close();
+      await store.connection.close();
       await engine.stop();
       rmSync(dir, { recursive: true, force: true });
     },

@@ -1,9 +1,10 @@
-import { auditTable, type Checkpoint, Mutations, OutboxRelay } from '@latchkey/coherence';
+import { auditTable, type Checkpoint, Mutations, openDatabase, OutboxRelay, ping } from '@latchkey/coherence';
 import { auditV1, identityV1, keyV1, roleV1 } from '@latchkey/proto';
 import {
   client,
   connect,
   createLogger,
+  inOrder,
   type Logger,
   type OnRefused,
   type RunningApp,
@@ -11,7 +12,6 @@ import {
   type ServiceRegistration,
   startServer,
 } from '@latchkey/service';
-import mongoose from 'mongoose';
 import { authorizationTable } from './authorization-service';
 import { type KeyConfig } from './config';
 import { type Deps } from './deps';
@@ -27,8 +27,6 @@ import { tokenOwnerStore } from './token-owner-store';
 import { judge } from './verdict';
 
 const DATABASE = 'latchkey_key';
-/** How long the database may be out of sight before a start or a call fails, ms. */
-const SERVER_SELECTION_MS = 5_000;
 
 export interface KeyAppOptions {
   readonly log?: Logger;
@@ -45,21 +43,9 @@ export async function startKeyApp(
 ): Promise<RunningApp & { readonly port: number }> {
   const { checkpoint, now = Date.now } = options;
   const log = options.log ?? createLogger({ name: 'key', level: config.logLevel });
-  const closing: (() => Promise<void> | void)[] = [];
-  const close = async (): Promise<void> => {
-    for (const step of closing.splice(0).reverse()) await step();
-  };
-  try {
-    const database = await mongoose
-      .createConnection(config.mongoUri, {
-        dbName: DATABASE,
-        autoCreate: false,
-        autoIndex: false,
-        bufferCommands: false,
-        serverSelectionTimeoutMS: SERVER_SELECTION_MS,
-      })
-      .asPromise();
-    closing.push(() => database.close());
+  return await inOrder(async (onStop) => {
+    const database = await openDatabase(config.mongoUri, DATABASE);
+    onStop(() => database.close());
 
     const mutations = new Mutations({ connection: database, log, checkpoint, now: () => new Date(now()) });
     const keys = keyStore(database);
@@ -67,15 +53,13 @@ export async function startKeyApp(
     const sunsets = legacySunsetStore(database);
     for (const store of [mutations, keys, owners, sunsets]) await store.prepare();
 
-    const open = (serviceName: string, address: string) => {
-      const onBadCertificates = (error: Error) =>
-        log.error({ err: error }, 'new certificates cannot be used, the old ones go on');
-      const connection = connect({ address, serviceName, tls: config.tls, checkpoint, onBadCertificates });
-      closing.push(() => connection.close());
-      return connection;
+    const dial = (serviceName: string, address: string) => {
+      const channel = connect({ address, tls: config.tls, serviceName, log, checkpoint });
+      onStop(() => channel.close());
+      return channel;
     };
-    const identity = open('identity', config.identityAddress);
-    const role = open('role', config.roleAddress);
+    const identity = dial('identity', config.identityAddress);
+    const role = dial('role', config.roleAddress);
     const source = remoteFacts({
       keys,
       sunsets,
@@ -96,7 +80,7 @@ export async function startKeyApp(
 
     const relay = new OutboxRelay({ connection: database, handlers: followUps(deps, log), log, checkpoint });
     relay.start();
-    closing.push(() => relay.stop());
+    onStop(() => relay.stop());
 
     const server = await startServer({
       listen: config.listen,
@@ -107,15 +91,11 @@ export async function startKeyApp(
       log,
       onRefused: recordRefusal(mutations),
       // Of this service's own store alone: were it of others' too, services could wait for each other in a circle.
-      ready: async () => void (await database.db?.command({ ping: 1 })),
+      ready: () => ping(database),
     });
-    server.setServing(true);
-    closing.push(() => server.stop());
-    return { port: server.port, stop: close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+    onStop(() => server.stop());
+    return { port: server.port };
+  });
 }
 
 /** Every RPC of this service, with its rule. */

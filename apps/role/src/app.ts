@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { auditTable, type Checkpoint, Mutations } from '@latchkey/coherence';
+import { auditTable, type Checkpoint, Mutations, openDatabase, ping } from '@latchkey/coherence';
 import { auditV1, identityV1, keyV1, roleV1 } from '@latchkey/proto';
 import {
   client,
   connect,
   createLogger,
+  inOrder,
   type Logger,
   remoteGuard,
   type RunningApp,
@@ -13,7 +14,6 @@ import {
   startServer,
   systemContext,
 } from '@latchkey/service';
-import mongoose from 'mongoose';
 import { bindingTable } from './binding-service';
 import { bindingStore } from './binding-store';
 import { type WantedPermission } from './catalogue';
@@ -31,8 +31,6 @@ import { seatStore } from './seat-store';
 
 const DATABASE = 'latchkey_role';
 
-/** For the database to be found, or found again, ms; less than any call may take. */
-const DATABASE_LIMIT_MS = 5_000;
 /** For the first catalogue to be written, ms. */
 const FIRST_CATALOGUE_MS = 20_000;
 
@@ -53,28 +51,23 @@ export interface RoleApp extends RunningApp {
  */
 export async function startRoleApp(config: RoleConfig, options: RoleOptions = {}): Promise<RoleApp> {
   const { log = createLogger({ name: 'role', level: config.logLevel }), checkpoint, now } = options;
-  const stops: (() => Promise<void> | void)[] = [];
-  const stop = async (): Promise<void> => {
-    for (const each of stops.splice(0).toReversed()) await each();
-  };
-  try {
-    const connection = await connectDatabase(config.mongoUri);
-    stops.push(() => connection.close());
-    const onBadCertificates = (err: Error) => log.error({ err }, 'new certificates cannot be used, the old ones go on');
+  return await inOrder(async (onStop) => {
+    const database = await openDatabase(config.mongoUri, DATABASE);
+    onStop(() => database.close());
     const dial = (serviceName: string, address: string) => {
-      const channel = connect({ address, tls: config.tls, serviceName, onBadCertificates, checkpoint });
-      stops.push(() => channel.close());
+      const channel = connect({ address, tls: config.tls, serviceName, log, checkpoint });
+      onStop(() => channel.close());
       return channel;
     };
     const identity = client(identityV1.FactServiceClient, dial('identity', config.identityAddress));
     const authorization = client(keyV1.AuthorizationServiceClient, dial('key', config.keyAddress));
 
     const deps: Deps = {
-      mutations: new Mutations({ connection, log, checkpoint, now }),
-      catalogues: catalogueStore(connection),
-      roles: roleStore(connection),
-      bindings: bindingStore(connection),
-      seats: seatStore(connection),
+      mutations: new Mutations({ connection: database, log, checkpoint, now }),
+      catalogues: catalogueStore(database),
+      roles: roleStore(database),
+      bindings: bindingStore(database),
+      seats: seatStore(database),
       identity,
     };
     // Every collection and index before the first transaction, one after the other.
@@ -96,14 +89,11 @@ export async function startRoleApp(config: RoleConfig, options: RoleOptions = {}
       log,
       onRefused: (ctx, request, error) => deps.mutations.refused(ctx, { ...refusedObject(request), error }),
       // Of this service's own store alone: were it of others' too, services could wait for each other in a circle.
-      ready: async () => void (await connection.db?.command({ ping: 1 })),
+      ready: () => ping(database),
     });
-    stops.push(() => server.stop());
-    return { port: server.port, stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+    onStop(() => server.stop());
+    return { port: server.port };
+  });
 }
 
 /** Every RPC of this service, with its rule. */
@@ -115,19 +105,6 @@ export function roleServices(deps: Deps, operators: readonly string[]): ServiceR
     service(roleV1.FactServiceService, factTable(deps)),
     service(auditV1.AuditServiceService, auditTable(deps.mutations)),
   ];
-}
-
-async function connectDatabase(uri: string): Promise<mongoose.Connection> {
-  return await mongoose
-    .createConnection(uri, {
-      dbName: DATABASE,
-      serverSelectionTimeoutMS: DATABASE_LIMIT_MS,
-      // Stated here, whatever the URI says.
-      writeConcern: { w: 'majority', journal: true },
-      autoIndex: false,
-      autoCreate: false,
-    })
-    .asPromise();
 }
 
 /** A deployment that has a catalogue keeps it, whatever the file says by now: changes go through ApplyCatalogue. */

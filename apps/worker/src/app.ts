@@ -4,6 +4,7 @@ import {
   connect,
   type ConnectOptions,
   createLogger,
+  inOrder,
   type Logger,
   type RunningApp,
   startServer,
@@ -25,26 +26,20 @@ export async function startWorkerApp(
 ): Promise<RunningApp & { readonly port: number }> {
   const { checkpoint } = options;
   const log = options.log ?? createLogger({ name: 'worker', level: config.logLevel });
-  const closing: (() => Promise<void> | void)[] = [];
-  const close = async (): Promise<void> => {
-    for (const step of closing.splice(0).reverse()) await step();
-  };
-  try {
-    const open = (serviceName: string, address: string) => {
-      const onBadCertificates = (error: Error) =>
-        log.error({ err: error }, 'new certificates cannot be used, the old ones go on');
-      const connection = connect({ address, serviceName, tls: config.tls, checkpoint, onBadCertificates });
-      closing.push(() => connection.close());
-      return connection;
+  return await inOrder(async (onStop) => {
+    const dial = (serviceName: string, address: string) => {
+      const channel = connect({ address, tls: config.tls, serviceName, log, checkpoint });
+      onStop(() => channel.close());
+      return channel;
     };
     const owners: Owners = {
-      tokens: client(keyV1.PersonalTokenServiceClient, open('key', config.keyAddress)),
-      bindings: client(roleV1.BindingServiceClient, open('role', config.roleAddress)),
-      deletions: client(identityV1.DeletionServiceClient, open('identity', config.identityAddress)),
+      tokens: client(keyV1.PersonalTokenServiceClient, dial('key', config.keyAddress)),
+      bindings: client(roleV1.BindingServiceClient, dial('role', config.roleAddress)),
+      deletions: client(identityV1.DeletionServiceClient, dial('identity', config.identityAddress)),
     };
 
     const consumer = startConsumer(config.redisUrl, (event, signal) => cleanUp(event, owners, signal), log);
-    closing.push(() => consumer.stop());
+    onStop(() => consumer.stop());
 
     const server = await startServer({
       listen: config.listen,
@@ -55,10 +50,7 @@ export async function startWorkerApp(
       // A worker without Redis is no broken worker: it waits, and restarting it would help nobody.
       ready: () => Promise.resolve(),
     });
-    closing.push(() => server.stop());
-    return { port: server.port, stop: close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+    onStop(() => server.stop());
+    return { port: server.port };
+  });
 }

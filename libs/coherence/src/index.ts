@@ -1,6 +1,7 @@
 export { settledWithin } from './bounded';
 export { type AuditQuery, type Change } from './audit';
 export { type Checkpoint } from './checkpoint';
+export { openDatabase, ping } from './database';
 export { type OutboxPayload } from './collections';
 export { Mutations, type MutationsOptions, type Transaction } from './mutations';
 export { type Enqueued } from './outbox';

@@ -4,6 +4,7 @@ import { spiffeName } from './caller';
 import { fromServiceError } from './client-errors';
 import { AppError } from './errors';
 import { cancelled, deadlineExceeded } from './lifetime';
+import { type Logger } from './logger';
 import { type TlsFiles, WatchedCertificates } from './tls';
 
 /**
@@ -31,7 +32,7 @@ export interface ConnectOptions {
   /** Called around every call with `call:<service>.<Method>:before` and `…:after`, for tests that stop the process there. */
   readonly checkpoint?: (step: string) => Promise<void>;
   /** Told of new certificate files that cannot be used, while the old ones go on. Default: a warning of the process. */
-  readonly onBadCertificates?: (error: Error) => void;
+  readonly log?: Logger;
   /** Largest response, bytes. Default 1 MiB: a page of a list is larger than any request. */
   readonly messageBytes?: number;
   /** After how long in CONNECTING the channel is built anew, ms. Default 20 s. */
@@ -72,6 +73,7 @@ export function client<Client extends Generated>(generated: Client, connection: 
 }
 
 const STUCK_MS = 20_000;
+const BAD_CERTIFICATES = 'new certificates cannot be used, the old ones go on';
 
 // Retries are for calls that did not get through; throttled, so that they do not feed an outage.
 const SERVICE_CONFIG = JSON.stringify({
@@ -93,9 +95,8 @@ const SERVICE_CONFIG = JSON.stringify({
 /** @throws Error naming a certificate file that cannot be used. An unreachable address shows with the first call. */
 export function connect(options: ConnectOptions): Connection {
   const { address, checkpoint } = options;
-  const certificates = new WatchedCertificates(
-    options.tls,
-    options.onBadCertificates ?? ((error) => process.emitWarning(error)),
+  const certificates = new WatchedCertificates(options.tls, (err) =>
+    options.log ? options.log.error({ err }, BAD_CERTIFICATES) : process.emitWarning(err),
   );
   const credentials = grpc.experimental.createCertificateProviderChannelCredentials(certificates, certificates, {
     checkServerIdentity: (host, certificate) => identityProblem(host, certificate, options.serviceName),

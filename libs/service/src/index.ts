@@ -44,5 +44,6 @@ export {
 export { type TlsFiles } from './tls';
 export { createLogger, type Logger, type LoggerOptions, type LogLevel } from './logger';
 export { masked } from './secrets';
+export { inOrder } from './in-order';
 export { ConfigError, fields, readConfig } from './config';
 export { type RunningApp, runMain } from './process';

@@ -8,7 +8,7 @@ export const deleteServiceKey =
   (deps: Deps) =>
   async (request: keyV1.DeleteServiceKeyRequest, ctx: PrincipalContext): Promise<keyV1.DeleteServiceKeyResponse> => {
     const { organizationId, keyId } = request;
-    const { answer, replayed } = await deps.mutations.run(ctx, keyV1.DeleteServiceKeyResponse, async (tx) => {
+    const { answer } = await deps.mutations.run(ctx, keyV1.DeleteServiceKeyResponse, async (tx) => {
       const key = await deps.keys.findServiceKey(organizationId, keyId, tx.session);
       if (!key) throw keyNotFound(keyId);
       await deps.keys.revoke([keyId], { revokedBecause: 'DELETED', revokeTime: tx.now }, tx.session);
@@ -16,7 +16,8 @@ export const deleteServiceKey =
       tx.enqueue({ kind: REMOVAL, key: keyId, payload: {}, delayMs: deps.followUpDelayMs });
       return {};
     });
-    if (!replayed) await tryRemoveServiceAccount(deps, keyId, ctx);
+    // A repeat too: the first attempt may have died on the way.
+    await tryRemoveServiceAccount(deps, keyId, ctx);
     return answer;
   };
 
