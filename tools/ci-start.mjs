@@ -1,5 +1,7 @@
-// The smoke test of .ci/run: `npm start` on this clone plays the tour to its end and stops everything again.
+// The smoke test of .ci/run: `npm start` on this clone plays the tour to its end and stops everything again. On ports of its
+// own, so that a quick start of another clone may be up on this machine.
 import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -7,9 +9,28 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const LIMIT_MS = 5 * 60_000;
 const DRAIN_MS = 30_000;
 
+/** As many as a start takes, see tools/start/ports.ts. */
+const PORTS = 7;
+
+const isFree = (port) =>
+  new Promise((resolve) => {
+    const server = createServer().once('error', () => resolve(false));
+    server.listen(port, 'localhost', () => server.close(() => resolve(true)));
+  });
+
+/** The first of a row of free ports, below those that the system hands out. */
+async function freeBase() {
+  for (let base = 21_000 + (process.pid % 1_000) * 8; base < 32_000; base += PORTS + 1) {
+    const free = await Promise.all(Array.from({ length: PORTS }, (_, index) => isFree(base + index)));
+    if (free.every(Boolean)) return String(base);
+  }
+  throw new Error('this machine has no row of free ports');
+}
+
 // A group of its own, so that what the quick start itself has started can be ended with it.
 const start = spawn('npm', ['start', '--', '--exit-after-tour'], {
   cwd: ROOT,
+  env: { ...process.env, LATCHKEY_PORT_BASE: process.env.LATCHKEY_PORT_BASE ?? (await freeBase()) },
   stdio: ['ignore', 'inherit', 'inherit'],
   detached: true,
 });
