@@ -47,6 +47,12 @@ module.exports = {
       },
     },
     {
+      name: 'no-product-code-uses-the-simulator',
+      severity: 'error',
+      from: { path: '^(apps|libs)/[^/]+/src/' },
+      to: { path: '^libs/[^/]+/sim/' },
+    },
+    {
       name: 'database-only-in-stores',
       comment: 'Two layers, rpc and store: only the store (and the app that opens the connection) knows the database.',
       severity: 'error',

@@ -1,0 +1,156 @@
+import { type ChangeEvent, type Entity, type FillResult, type Subject } from '../src/protocol';
+import { type Timeline } from './timeline';
+
+/** The state of one entity; which of the properties matter depends on its kind. */
+export interface State {
+  /** key: not deleted. member: active. role: grants the permission. */
+  readonly on: boolean;
+  /** key: the hash it is found under at present. */
+  readonly hash?: string;
+  /** key: the database time at which it expires. */
+  readonly expires?: number;
+}
+
+/** What replicas cache: a state, and its version for the checker. */
+export interface Fact {
+  readonly slot: number;
+  readonly version: number;
+  readonly state: State;
+}
+
+export interface Mutation {
+  readonly id: number;
+  readonly slot: number;
+  readonly state: State;
+  readonly event: ChangeEvent;
+  /** What had been acknowledged when it began. */
+  readonly since: readonly number[];
+  /** The version it made; undefined until it has committed. */
+  version?: number;
+  acknowledged: boolean;
+}
+
+interface Slot {
+  readonly kind: string;
+  readonly id: string;
+  /** All states there have been, with when they were committed. */
+  readonly versions: { readonly state: State; readonly at: number }[];
+  /** Per version: what must be seen together with it, for it was acknowledged before the version's mutation began. */
+  readonly together: number[][];
+}
+
+export const KINDS = ['key', 'member', 'role'] as const;
+
+/** The facts: keys k0…, each of member m<i mod 2> with role r<i mod 2>. Every change makes a version. */
+export class World {
+  readonly acknowledged: number[];
+  readonly #slots: Slot[] = [];
+  readonly #timeline: Timeline;
+  readonly #proposed: Mutation[] = [];
+
+  constructor(timeline: Timeline, keys: readonly State[]) {
+    this.#timeline = timeline;
+    keys.forEach((state, i) => this.#add('key', `k${i}`, state));
+    for (const kind of ['member', 'role']) for (const i of [0, 1]) this.#add(kind, `${kind[0]}${i}`, { on: true });
+    this.acknowledged = this.#slots.map(() => 0);
+    for (const slot of this.#slots) slot.together.push(this.#slots.map(() => 0));
+  }
+
+  get size(): number {
+    return this.#slots.length;
+  }
+
+  slotOf(id: string): number {
+    return this.#slots.findIndex((slot) => slot.id === id);
+  }
+
+  nameOf(slot: number): string {
+    return this.#slots[slot]!.id;
+  }
+
+  kindOf(slot: number): string {
+    return this.#slots[slot]!.kind;
+  }
+
+  latest(slot: number): State {
+    return this.#slots[slot]!.versions.at(-1)!.state;
+  }
+
+  /** Versions of a slot from `from` to the newest. */
+  statesFrom(slot: number, from: number): State[] {
+    return this.#slots[slot]!.versions.slice(from).map(({ state }) => state);
+  }
+
+  together(slot: number, version: number): readonly number[] {
+    return this.#slots[slot]!.together[version]!;
+  }
+
+  /** A change that somebody is about to make; a newer version of the software may call its event something else. */
+  propose(id: string, state: State, as?: ChangeEvent): Mutation {
+    const slot = this.slotOf(id);
+    const { kind } = this.#slots[slot]!;
+    const event = as ?? { kind, id, hashes: kind === 'key' ? [`${id}#0`, `${id}#1`] : [] };
+    const number = this.#proposed.length + 1;
+    const mutation = { id: number, slot, state, event, since: [...this.acknowledged], acknowledged: false };
+    this.#proposed.push(mutation);
+    return mutation;
+  }
+
+  /** Idempotent: a repeat finds its first attempt. */
+  commit(mutation: Mutation): void {
+    if (mutation.version !== undefined) return;
+    const slot = this.#slots[mutation.slot]!;
+    mutation.version = slot.versions.push({ state: mutation.state, at: this.#timeline.now }) - 1;
+    this.outbox.set(mutation, this.#timeline.now);
+    const before = slot.together[mutation.version - 1]!;
+    slot.together.push(mutation.since.map((version, i) => Math.max(version, before[i]!)));
+    this.#timeline.note(
+      () => `M${mutation.id} commits ${slot.id} v${mutation.version} ${JSON.stringify(mutation.state)}`,
+    );
+  }
+
+  /** The answer of a mutation: from here on nobody may start a check and see less. */
+  acknowledge(mutation: Mutation): void {
+    if (mutation.version === undefined) throw new Error(`M${mutation.id} was acknowledged without having been made`);
+    if (mutation.acknowledged) return;
+    mutation.acknowledged = true;
+    this.acknowledged[mutation.slot] = Math.max(this.acknowledged[mutation.slot]!, mutation.version);
+    this.#timeline.note(() => `M${mutation.id} is acknowledged: ${this.nameOf(mutation.slot)} v${mutation.version}`);
+  }
+
+  /** What has committed and not been bumped: the outbox, with when each was committed. */
+  readonly outbox = new Map<Mutation, number>();
+
+  /** Mutations that were asked for and never answered. */
+  unacknowledged(): string[] {
+    return this.#proposed.filter(({ acknowledged }) => !acknowledged).map(({ id }) => `M${id}`);
+  }
+
+  /** What the facts say about a subject, as of `at`. */
+  read(subject: Subject, at: number): FillResult<Fact> {
+    for (const [place, slot] of this.#slots.entries()) {
+      let version = slot.versions.length - 1;
+      while (version > 0 && slot.versions[version]!.at > at) version--;
+      const { state } = slot.versions[version]!;
+      const matches =
+        subject.by === 'id'
+          ? slot.kind === subject.kind && slot.id === subject.id
+          : slot.kind === 'key' && state.on && state.hash === subject.hash;
+      if (matches) return { entities: [entity(slot, place, version, state)], absent: [] };
+    }
+    return { entities: [], absent: [subject] };
+  }
+
+  #add(kind: string, id: string, state: State): void {
+    this.#slots.push({ kind, id, versions: [{ state, at: 0 }], together: [] });
+  }
+}
+
+function entity({ kind, id }: Slot, slot: number, version: number, state: State): Entity<Fact> {
+  const hashes = kind === 'key' && state.hash ? [state.hash] : [];
+  return { kind, id, hashes, within: [], value: { slot, version, state } };
+}
+
+export function keyOfHash(hash: string): string {
+  return hash.slice(0, hash.indexOf('#'));
+}

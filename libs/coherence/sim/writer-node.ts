@@ -1,0 +1,153 @@
+import { Barrier, type BarrierEffect, type Parameters, type Watermark } from '../src/protocol';
+import { type Environment } from './environment';
+import { type Machine } from './machine';
+import { type Mutation } from './world';
+
+/** What goes through the barrier: a mutation that somebody waits for, or one that a sweeper found in the outbox. */
+interface Work {
+  readonly mutation: Mutation;
+  readonly swept: boolean;
+}
+
+/** A sweeper looks this often, for what is older than this. Milliseconds. */
+const SWEEP_MS = 400;
+
+/** A process that makes mutations: commit, barrier, answer; and finishes what others have left. */
+export class WriterNode {
+  readonly machine: Machine;
+  readonly #environment: Environment;
+  readonly #parameters: Parameters;
+  #barrier: Barrier<Work>;
+  #remembered: Watermark | undefined;
+  #passedEarly = new Set<Mutation>();
+
+  constructor(machine: Machine, environment: Environment, parameters: Parameters) {
+    this.machine = machine;
+    this.#environment = environment;
+    this.#parameters = parameters;
+    this.#barrier = this.#newBarrier();
+    environment.redis.subscribe(machine, (message) => this.#do(this.#barrier.heard(message, machine.clock())));
+    this.#tick();
+  }
+
+  /** A request to make this change arrives, for the first time or again. */
+  mutate(mutation: Mutation): void {
+    const { timeline, network, world, switches, tally } = this.#environment;
+    if (!this.machine.alive) return;
+    timeline.note(() => `${this.machine.name} is asked for M${mutation.id} on ${world.nameOf(mutation.slot)}`);
+    if (switches.bumpBeforeState) this.#submit(mutation);
+    const commit = () => {
+      const replayed = mutation.version !== undefined;
+      world.commit(mutation);
+      return replayed;
+    };
+    network.call(this.machine, 'commit', commit, (replayed) => {
+      if (replayed && switches.replayWithoutBarrier) {
+        tally.acknowledged++;
+        world.acknowledge(mutation);
+      } else if (!switches.bumpBeforeState) this.#submit(mutation);
+      else if (this.#passedEarly.has(mutation)) this.#answer(mutation);
+    });
+  }
+
+  crash(): void {
+    if (this.machine.alive) this.machine.crash();
+  }
+
+  restart(): void {
+    if (this.machine.alive) return;
+    this.machine.restart();
+    this.#passedEarly = new Set();
+    this.#barrier = this.#newBarrier();
+    this.#tick();
+  }
+
+  #newBarrier(): Barrier<Work> {
+    const { authenticator, switches } = this.#environment;
+    return new Barrier<Work>({
+      parameters: this.#parameters,
+      authenticator,
+      remembered: this.#remembered,
+      ablations: switches,
+    });
+  }
+
+  #submit(mutation: Mutation): void {
+    this.#enter({ mutation, swept: false });
+  }
+
+  #enter(work: Work): void {
+    this.#do(this.#barrier.submit(work, [work.mutation.event], this.machine.clock()));
+  }
+
+  #sweep(): void {
+    const { world, timeline } = this.#environment;
+    for (const [mutation, committed] of world.outbox) {
+      if (timeline.now - committed > SWEEP_MS) this.#enter({ mutation, swept: true });
+    }
+  }
+
+  #answer(mutation: Mutation): void {
+    this.#environment.tally.acknowledged++;
+    this.#environment.world.acknowledge(mutation);
+  }
+
+  #tick(): void {
+    const again = () => {
+      this.#do(this.#barrier.tick(this.machine.clock()));
+      this.machine.after(this.#environment.tickMs, again);
+    };
+    this.machine.after(0, again);
+    const sweep = () => {
+      this.#sweep();
+      this.machine.after(SWEEP_MS, sweep);
+    };
+    this.machine.after(SWEEP_MS, sweep);
+  }
+
+  #passed({ mutation, swept }: Work): void {
+    if (swept) return;
+    const early = this.#environment.switches.bumpBeforeState && mutation.version === undefined;
+    if (early) this.#passedEarly.add(mutation);
+    else this.#answer(mutation);
+  }
+
+  #do(effects: readonly BarrierEffect<Work>[]): void {
+    const { network, epoch, redis, world } = this.#environment;
+    const { machine } = this;
+    const barrier = this.#barrier;
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case 'broadcast':
+          redis.publish(machine.name, effect.message);
+          break;
+        case 'passed':
+          this.#passed(effect.mutation);
+          break;
+        case 'remember':
+          this.#remembered = effect.watermark;
+          break;
+        case 'bumped':
+          world.outbox.delete(effect.mutation.mutation);
+          break;
+        case 'read':
+          network.call(
+            machine,
+            'read',
+            () => epoch.document,
+            (document) => this.#do(barrier.read(document, machine.clock())),
+          );
+          break;
+        case 'store': {
+          const { ticket, operation } = effect;
+          network.call(
+            machine,
+            'bump',
+            () => epoch.execute(machine.name, operation),
+            (document) => this.#do(barrier.answered(ticket, document, machine.clock())),
+          );
+        }
+      }
+    }
+  }
+}

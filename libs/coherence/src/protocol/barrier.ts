@@ -1,0 +1,192 @@
+import { type Ablations, NOTHING_ABLATED } from './ablations';
+import { BarrierWait } from './barrier-wait';
+import { type EpochOperation } from './epoch-operations';
+import { type Authenticator, isGenuine, sign, type SignedBroadcast } from './messages';
+import { type Parameters, patience } from './parameters';
+import { type ChangeEvent, type Clock, type EpochDocument, isBehind, type Watermark } from './types';
+
+export type BarrierEffect<T> =
+  /** Execute; then call `answered` or `failed` with the ticket. */
+  | { readonly kind: 'store'; readonly ticket: number; readonly operation: EpochOperation }
+  /** Read the epoch document (majority), and call `read` with it. */
+  | { readonly kind: 'read' }
+  | { readonly kind: 'broadcast'; readonly message: SignedBroadcast }
+  /** Keep where the next start of this process finds it. */
+  | { readonly kind: 'remember'; readonly watermark: Watermark }
+  /** The bump's write has returned: the mutation's promise to bump (its outbox entry) is kept and may be removed. */
+  | { readonly kind: 'bumped'; readonly mutation: T }
+  /** Every replica and holder has forgotten: the mutation may answer. */
+  | { readonly kind: 'passed'; readonly mutation: T };
+
+export interface BarrierOptions {
+  readonly parameters: Parameters;
+  readonly authenticator: Authenticator;
+  /** The highest mark that Redis or the data folder remembers: a document behind it is never bumped. */
+  readonly remembered?: Watermark;
+  /** Only the simulator passes this. */
+  readonly ablations?: Ablations;
+}
+
+interface Pending<T> {
+  readonly mutation: T;
+  readonly events: readonly ChangeEvent[];
+}
+
+/** A writer with nothing to wait for reads the document once in so many poll intervals. */
+const IDLE_POLLS = 5;
+
+/** The writer's side: bumps the epoch for mutations that have committed, and waits until nobody can miss them. */
+export class Barrier<T> {
+  readonly #options: BarrierOptions;
+  readonly #ablations: Ablations;
+  /** Committed, and not yet in a bump that has been answered. */
+  #queue: Pending<T>[] = [];
+  #bump: { readonly ticket: number; readonly sent: Clock; readonly pending: Pending<T>[] } | undefined;
+  #bumpAgainMono = -Infinity;
+  readonly #waits = new Map<T, BarrierWait>();
+  #macKey = '';
+  #remembered: Watermark | undefined;
+  #lastReadMono = -Infinity;
+  #tickets = 0;
+  #effects: BarrierEffect<T>[] = [];
+
+  constructor(options: BarrierOptions) {
+    this.#options = options;
+    this.#ablations = options.ablations ?? NOTHING_ABLATED;
+    this.#remembered = options.remembered;
+  }
+
+  /**
+   * A mutation whose commit has **returned**, or one that is repeated and whose first attempt may have died before its bump.
+   * Submitting it again starts it over. A sweeper submits what a crash has left in the outbox, and answers nobody.
+   */
+  submit(mutation: T, events: readonly ChangeEvent[], clock: Clock): BarrierEffect<T>[] {
+    if (events.length === 0) throw new Error('a mutation without events is one that nobody hears of');
+    this.abandon(mutation);
+    this.#queue.push({ mutation, events });
+    this.#sendBump(clock);
+    return this.#drain();
+  }
+
+  /** Nobody waits for it any more. If it is in a bump, that goes on. */
+  abandon(mutation: T): void {
+    this.#queue = this.#queue.filter((pending) => pending.mutation !== mutation);
+    this.#waits.delete(mutation);
+  }
+
+  tick(clock: Clock): BarrierEffect<T>[] {
+    if (this.#bump && clock.mono - this.#bump.sent.mono > patience(this.#options.parameters)) this.#giveUpBump();
+    this.#sendBump(clock);
+    this.#release(clock);
+    const { pollMs } = this.#options.parameters;
+    // Idle, it reads to know how far the epoch has come: a writer that remembers nothing would bump an old backup.
+    const interval = this.#waits.size > 0 ? pollMs / 2 : pollMs * IDLE_POLLS;
+    if (clock.mono - this.#lastReadMono >= interval) {
+      this.#lastReadMono = clock.mono;
+      this.#effects.push({ kind: 'read' });
+    }
+    return this.#drain();
+  }
+
+  /** The answer of a bump: the document after it, or undefined while bumps are frozen or the document is behind. */
+  answered(ticket: number, document: EpochDocument | undefined, clock: Clock): BarrierEffect<T>[] {
+    const bump = this.#bump;
+    // An answer to an attempt already given up: the next one has begun, and it restarts both the list and the wait.
+    if (bump?.ticket !== ticket) return [];
+    if (document) {
+      this.#bumped(bump.pending, document, this.#ablations.waitFromSend ? bump.sent : clock);
+      this.#release(clock);
+    } else {
+      this.#giveUpBump();
+      this.#bumpAgainMono = clock.mono + this.#options.parameters.pollMs;
+    }
+    this.#sendBump(clock);
+    return this.#drain();
+  }
+
+  /** The bump failed, or nobody knows: it is made anew, with whatever has committed since. */
+  failed(ticket: number, clock: Clock): BarrierEffect<T>[] {
+    if (this.#bump?.ticket !== ticket) return [];
+    this.#giveUpBump();
+    this.#bumpAgainMono = clock.mono + this.#options.parameters.pollMs;
+    return this.#drain();
+  }
+
+  /** A document read after a bump; an old one is harmless, for acknowledgements only grow. */
+  read(document: EpochDocument, clock: Clock): BarrierEffect<T>[] {
+    this.#remember(document);
+    for (const wait of this.#waits.values()) wait.sawDocument(document);
+    this.#release(clock);
+    return this.#drain();
+  }
+
+  /** A message from Redis, by whomever. */
+  heard(message: SignedBroadcast, clock: Clock): BarrierEffect<T>[] {
+    const { body } = message;
+    if (body.type !== 'applied' || body.generation !== this.#remembered?.generation || this.#waits.size === 0)
+      return [];
+    if (!this.#ablations.forgedAck && !isGenuine(this.#options.authenticator, this.#macKey, message)) return [];
+    for (const wait of this.#waits.values()) wait.heardApplied(body);
+    this.#release(clock);
+    return this.#drain();
+  }
+
+  #sendBump(clock: Clock): void {
+    if (this.#bump || this.#queue.length === 0 || clock.mono < this.#bumpAgainMono) return;
+    const pending = this.#queue;
+    this.#queue = [];
+    const ticket = ++this.#tickets;
+    this.#bump = { ticket, sent: clock, pending };
+    const events = pending.flatMap((mutation) => mutation.events);
+    const { ringSize } = this.#options.parameters;
+    const remembered = this.#ablations.trustOldBackup ? undefined : this.#remembered;
+    const operation = { op: 'bump' as const, events, ringSize, remembered };
+    this.#effects.push({ kind: 'store', ticket, operation });
+  }
+
+  #giveUpBump(): void {
+    this.#queue = [...(this.#bump?.pending ?? []), ...this.#queue];
+    this.#bump = undefined;
+  }
+
+  #bumped(pending: readonly Pending<T>[], document: EpochDocument, received: Clock): void {
+    this.#bump = undefined;
+    this.#remember(document);
+    const all = pending.flatMap(({ events }) => events);
+    const first = document.seq - all.length + 1;
+    let next = first;
+    for (const { mutation, events } of pending) {
+      this.#effects.push({ kind: 'bumped', mutation });
+      const numbers = events.map(() => next++);
+      this.#waits.set(
+        mutation,
+        new BarrierWait(document, numbers, received, this.#options.parameters, this.#ablations),
+      );
+    }
+    const events = all.map((event, place) => ({ number: first + place, event }));
+    const body = { type: 'events' as const, generation: document.generation, events };
+    this.#effects.push({ kind: 'broadcast', message: sign(this.#options.authenticator, document.macKey, body) });
+  }
+
+  #release(clock: Clock): void {
+    for (const [mutation, wait] of this.#waits) {
+      if (!wait.isOver(clock)) continue;
+      this.#waits.delete(mutation);
+      this.#effects.push({ kind: 'passed', mutation });
+    }
+  }
+
+  #remember(document: EpochDocument): void {
+    // The key of an older generation would no longer be believed; that of this one may be new to us though the mark is not.
+    if (!this.#remembered || document.generation >= this.#remembered.generation) this.#macKey = document.macKey;
+    if (this.#remembered && !isBehind(this.#remembered, document)) return;
+    this.#remembered = { generation: document.generation, seq: document.seq };
+    this.#effects.push({ kind: 'remember', watermark: this.#remembered });
+  }
+
+  #drain(): BarrierEffect<T>[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+}

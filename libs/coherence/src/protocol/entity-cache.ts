@@ -1,0 +1,145 @@
+import { type ChangeEvent, type Entity, hashName, nameOf, type Subject, subjectName } from './types';
+
+export interface CacheLimits {
+  /** How many entities are kept, per kind. */
+  readonly entitiesPerKind: number;
+  /** How many ids and hashes are remembered as unknown. Their own bound: a flood of them evicts no live entry. */
+  readonly unknown: number;
+}
+
+interface Slot<V> {
+  readonly entity: Entity<V>;
+  /** Used since the eviction hand last passed: it gets a second chance, so that a hit costs no reordering. */
+  used: boolean;
+}
+
+/** How many used entries are passed over to make room for one, so that no single fill pays for a whole cache. */
+const MOST_CHANCES = 64;
+
+/** Entity, null where it is known that there is none, or undefined where nothing is known. */
+export type Found<V> = Entity<V> | null | undefined;
+
+/** What a check reads from. Two calls rather than one about a {@link Subject}: a hit allocates nothing. */
+export interface View<V> {
+  byHash(hash: string): Found<V>;
+  byId(kind: string, id: string): Found<V>;
+}
+
+/** Entities by id and by hash in bounded memory; what was used least recently goes first. */
+export class EntityCache<V> implements View<V> {
+  readonly #limits: CacheLimits;
+  readonly #kinds = new Map<string, Map<string, Slot<V>>>();
+  readonly #byHash = new Map<string, Slot<V>>();
+  readonly #within = new Map<string, Set<Slot<V>>>();
+  readonly #unknown = new Set<string>();
+
+  /** `kinds`: all that this version can hold. An event about another one cannot be applied by eviction. */
+  constructor(kinds: readonly string[], limits: CacheLimits) {
+    this.#limits = limits;
+    for (const kind of kinds) this.#kinds.set(kind, new Map());
+  }
+
+  knows(kind: string): boolean {
+    return this.#kinds.has(kind);
+  }
+
+  get size(): number {
+    let size = 0;
+    for (const slots of this.#kinds.values()) size += slots.size;
+    return size;
+  }
+
+  get unknownSize(): number {
+    return this.#unknown.size;
+  }
+
+  byHash(hash: string): Found<V> {
+    const slot = this.#byHash.get(hash);
+    if (!slot) return this.#unknown.has(hashName(hash)) ? null : undefined;
+    slot.used = true;
+    return slot.entity;
+  }
+
+  byId(kind: string, id: string): Found<V> {
+    const slot = this.#kinds.get(kind)?.get(id);
+    if (!slot) return this.#unknown.has(nameOf(kind, id)) ? null : undefined;
+    slot.used = true;
+    return slot.entity;
+  }
+
+  find(subject: Subject): Found<V> {
+    return subject.by === 'hash' ? this.byHash(subject.hash) : this.byId(subject.kind, subject.id);
+  }
+
+  put(entity: Entity<V>): void {
+    const slots = this.#kinds.get(entity.kind);
+    if (!slots) throw new Error(`no entity of kind ${entity.kind} can be cached`);
+    this.#remove(slots.get(entity.id));
+    this.#unknown.delete(nameOf(entity.kind, entity.id));
+    const slot: Slot<V> = { entity, used: false };
+    slots.set(entity.id, slot);
+    for (const hash of entity.hashes) {
+      this.#unknown.delete(hashName(hash));
+      this.#byHash.set(hash, slot);
+    }
+    for (const container of entity.within) {
+      const contained = this.#within.get(container);
+      if (contained) contained.add(slot);
+      else this.#within.set(container, new Set([slot]));
+    }
+    if (slots.size > this.#limits.entitiesPerKind) this.#makeRoom(slots);
+  }
+
+  /** Remembers that there is nothing. */
+  putUnknown(subject: Subject): void {
+    const name = subjectName(subject);
+    this.#unknown.delete(name);
+    this.#unknown.add(name);
+    if (this.#unknown.size > this.#limits.unknown) this.#unknown.delete(first(this.#unknown));
+  }
+
+  evict(event: ChangeEvent): void {
+    const name = nameOf(event.kind, event.id);
+    this.#remove(this.#kinds.get(event.kind)?.get(event.id));
+    this.#unknown.delete(name);
+    for (const hash of event.hashes) {
+      this.#remove(this.#byHash.get(hash));
+      this.#unknown.delete(hashName(hash));
+    }
+    for (const slot of [...(this.#within.get(name) ?? [])]) this.#remove(slot);
+  }
+
+  flush(): void {
+    for (const slots of this.#kinds.values()) slots.clear();
+    this.#byHash.clear();
+    this.#within.clear();
+    this.#unknown.clear();
+  }
+
+  #makeRoom(slots: Map<string, Slot<V>>): void {
+    let chances = MOST_CHANCES;
+    for (const [id, slot] of slots) {
+      if (!slot.used || chances-- === 0) return this.#remove(slot);
+      slot.used = false;
+      slots.delete(id);
+      slots.set(id, slot);
+    }
+  }
+
+  #remove(slot: Slot<V> | undefined): void {
+    if (!slot) return;
+    const { kind, id, hashes, within } = slot.entity;
+    this.#kinds.get(kind)?.delete(id);
+    for (const hash of hashes) if (this.#byHash.get(hash) === slot) this.#byHash.delete(hash);
+    for (const container of within) {
+      const contained = this.#within.get(container);
+      contained?.delete(slot);
+      if (contained?.size === 0) this.#within.delete(container);
+    }
+  }
+}
+
+function first<T>(of: Iterable<T>): T {
+  for (const item of of) return item;
+  throw new Error('nothing to choose from');
+}

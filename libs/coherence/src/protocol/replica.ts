@@ -1,0 +1,297 @@
+import { type Ablations, NOTHING_ABLATED } from './ablations';
+import { DatabaseTime } from './database-time';
+import { EntityCache } from './entity-cache';
+import { EventLog } from './event-log';
+import { Fills } from './fills';
+import { Grants } from './grants';
+import { Incarnation } from './incarnation';
+import { Lease } from './lease';
+import { isGenuine, sign, type SignedBroadcast, type UpMessage } from './messages';
+import { patience } from './parameters';
+import { type ReplicaEffect, type ReplicaOptions, type ReplicaState } from './replica-interface';
+import { newsSince } from './ring';
+import { type ChangeEvent, type Clock, type EpochDocument, isBehind, type Subject, type Watermark } from './types';
+
+/**
+ * A replica: joins, polls, applies events, and says at any moment whether answers may be given from memory. Feed it with
+ * `tick` every few milliseconds, with answers, messages and what its SDK holders say; do what the effects say, in order.
+ * `W` is whatever the caller resumes after a fill, `V` the value of an entity.
+ */
+export class Replica<W, V> {
+  readonly cache: EntityCache<V>;
+  readonly fills: Fills<W, V>;
+  readonly #log = new EventLog();
+  readonly #grants: Grants<V>;
+  readonly #lease: Lease;
+  readonly #time = new DatabaseTime();
+  readonly #options: ReplicaOptions;
+  readonly #ablations: Ablations;
+  #state: ReplicaState = 'OUTSIDE';
+  #incarnation: Incarnation | undefined;
+  #joining: { readonly ticket: number; readonly id: string; readonly sent: Clock } | undefined;
+  #joinAgainMono = -Infinity;
+  #leavingTicket: number | undefined;
+  #remembered: Watermark | undefined;
+  #tickets = 0;
+  #effects: ReplicaEffect<V>[] = [];
+
+  constructor(options: ReplicaOptions) {
+    this.#options = options;
+    this.#ablations = options.ablations ?? NOTHING_ABLATED;
+    this.#remembered = options.remembered;
+    this.cache = new EntityCache(options.kinds, options.limits);
+    this.fills = new Fills(this.cache, this.#log, options.parameters, this.#ablations);
+    this.#grants = new Grants(options.parameters, this.#ablations);
+    this.#lease = new Lease(options.parameters, this.#ablations);
+  }
+
+  get state(): ReplicaState {
+    return this.#state;
+  }
+
+  /** The id other parties know this life by; undefined before the answer of a join. */
+  get incarnation(): string | undefined {
+    return this.#incarnation?.id;
+  }
+
+  /** To be asked at every decision, with a fresh reading of both clocks, in the turn that decides. */
+  mayServe(clock: Clock): boolean {
+    return (
+      (this.#state === 'UP' || this.#ablations.leaveWithoutWaiting === true) &&
+      (this.#lease.remaining(clock) > 0 || this.#ablations.noLease === true)
+    );
+  }
+
+  /** Database time for expiry; undefined before the first answer. */
+  databaseTime(clock: Clock): number | undefined {
+    return this.#ablations.localTime ? clock.wall : this.#time.now(clock);
+  }
+
+  /** Does what is due. */
+  tick(clock: Clock): ReplicaEffect<V>[] {
+    this.#lease.remaining(clock);
+    this.#grants.tick(clock);
+    this.#acknowledge(clock);
+    if (this.#state === 'OUTSIDE') this.#join(clock);
+    if (this.#incarnation && this.#state !== 'LEFT') this.#poll(this.#incarnation, clock);
+    if (this.#state === 'LEAVING') this.#leaveWhenOver(clock);
+    return this.#drain();
+  }
+
+  /** The answer of a store operation: the document after it, or undefined where nothing matched. */
+  answered(ticket: number, document: EpochDocument | undefined, clock: Clock): ReplicaEffect<V>[] {
+    if (ticket === this.#joining?.ticket) this.#joinAnswered(this.#joining, document, clock);
+    else if (ticket === this.#leavingTicket) this.#state = 'LEFT';
+    else if (this.#incarnation && this.#state !== 'LEFT')
+      this.#pollAnswered(this.#incarnation, ticket, document, clock);
+    return this.#drain();
+  }
+
+  /** The store operation failed, or nobody knows. */
+  failed(ticket: number): void {
+    if (ticket === this.#joining?.ticket) this.#joining = undefined;
+    if (ticket === this.#leavingTicket) this.#leavingTicket = undefined;
+    this.#incarnation?.pending.delete(ticket);
+  }
+
+  /** A message from Redis, by whomever. */
+  heard(message: SignedBroadcast, clock: Clock): ReplicaEffect<V>[] {
+    const { body } = message;
+    const incarnation = this.#incarnation;
+    if (!incarnation || body.type !== 'events' || body.generation !== incarnation.generation) return [];
+    const genuine = isGenuine(this.#options.authenticator, incarnation.macKey, message);
+    if (!genuine && !this.#ablations.forgedAck) return [];
+    for (const { number, event } of body.events) this.#applyEarly(incarnation, number, event);
+    this.#acknowledge(clock);
+    return this.#drain();
+  }
+
+  /** From now on refuses; removes its entry when no holder serves any more either. */
+  leave(): ReplicaEffect<V>[] {
+    if (this.#state === 'OUTSIDE') {
+      this.#joining = undefined;
+      this.#state = 'LEFT';
+    }
+    if (this.#state === 'UP') {
+      this.#state = 'LEAVING';
+      this.#effects.push(...this.#grants.recall());
+    }
+    return this.#drain();
+  }
+
+  /** The operator says that a document behind what was remembered is the right one. */
+  trustDocument(): void {
+    this.#remembered = undefined;
+  }
+
+  /** A stream of a new SDK holder; `client` names the one process behind it, also over its next stream. */
+  holderOpened(stream: string, client: string): void {
+    this.#grants.open(stream, client, this.#log.position);
+  }
+
+  holderClosed(stream: string): void {
+    this.#grants.closed(stream);
+  }
+
+  /** What a holder said. A `fetch` is answered by {@link sendEntry}. */
+  holderSaid(stream: string, message: Exclude<UpMessage, { type: 'fetch' }>, clock: Clock): ReplicaEffect<V>[] {
+    if (message.type === 'acknowledge') this.#grants.acknowledge(stream, message.position);
+    else if (message.type === 'release') this.#grants.release(stream);
+    else {
+      const remaining = this.mayServe(clock) ? this.#lease.remaining(clock) : 0;
+      this.#effects.push(...this.#grants.renew(stream, message.request, remaining, this.databaseTime(clock), clock));
+    }
+    this.#acknowledge(clock);
+    return this.#drain();
+  }
+
+  /** Sends a holder what the cache holds about a subject; undefined when that is nothing, and a fill is needed first. */
+  sendEntry(stream: string, subject: Subject, clock: Clock): ReplicaEffect<V>[] | undefined {
+    if (!this.mayServe(clock)) return this.refuseEntry(stream, subject);
+    if (!this.#grants.isOpen(stream)) return [];
+    const found = this.cache.find(subject);
+    if (found === undefined) return undefined;
+    const message = { type: 'entries' as const, entities: found ? [found] : [], absent: found ? [] : [subject] };
+    return [{ kind: 'send', stream, message }];
+  }
+
+  /** Tells a holder that an entry it waits for can't be had now. */
+  refuseEntry(stream: string, subject: Subject): ReplicaEffect<V>[] {
+    return this.#grants.isOpen(stream) ? [{ kind: 'send', stream, message: { type: 'unreadable', subject } }] : [];
+  }
+
+  #join(clock: Clock): void {
+    const { parameters, identify } = this.#options;
+    if (this.#joining && clock.mono - this.#joining.sent.mono < patience(parameters)) return;
+    if (clock.mono < this.#joinAgainMono) return;
+    // An attempt whose answer is missing may have executed: its id is never used again, its entry will be pruned.
+    const id = identify();
+    this.#joining = { ticket: ++this.#tickets, id, sent: clock };
+    const operation = { op: 'join' as const, incarnation: id, lease: parameters.leaseMs, remembered: this.#remembered };
+    this.#effects.push({ kind: 'store', ticket: this.#joining.ticket, operation });
+  }
+
+  #joinAnswered({ id, sent }: { id: string; sent: Clock }, document: EpochDocument | undefined, clock: Clock): void {
+    this.#joining = undefined;
+    if (!document) {
+      // Behind what was remembered (or absent): not serving until it is restored or the operator says so.
+      this.#joinAgainMono = clock.mono + this.#options.parameters.pollMs;
+      return;
+    }
+    this.#flush(this.#ablations.joinKeepsFills);
+    this.#incarnation = new Incarnation(id, document);
+    this.#state = 'UP';
+    this.#time.observe(document.at, sent);
+    this.#lease.grant(this.#ablations.leaseFromResponse ? clock : sent, this.#options.parameters.leaseMs);
+    this.#remember(this.#incarnation.watermark);
+  }
+
+  #poll(incarnation: Incarnation, clock: Clock): void {
+    const { pollMs } = this.#options.parameters;
+    const since = clock.mono - incarnation.lastPollMono;
+    if (since < pollMs || (incarnation.pending.size > 0 && since < patience(this.#options.parameters))) return;
+    const ticket = ++this.#tickets;
+    incarnation.sentPoll(ticket, clock);
+    const { generation, id, ack } = incarnation;
+    const confirmed = this.#ablations.trustOldBackup ? 0 : incarnation.confirmed;
+    const operation = { op: 'poll' as const, generation, incarnation: id, confirmed, ack };
+    this.#effects.push({ kind: 'store', ticket, operation });
+  }
+
+  #pollAnswered(incarnation: Incarnation, ticket: number, document: EpochDocument | undefined, clock: Clock): void {
+    const poll = incarnation.pending.get(ticket);
+    if (!poll) return;
+    incarnation.pending.delete(ticket);
+    // Sent when everything up to `appliedAtSend` was known to exist: less than that is a restored backup, not an old answer.
+    const backwards = document !== undefined && document.seq < poll.appliedAtSend && !this.#ablations.trustOldBackup;
+    if (!document || backwards) return this.#void();
+    incarnation.confirmed = Math.max(incarnation.confirmed, document.replicas[incarnation.id]?.poll ?? 0);
+    this.#time.observe(document.at, poll.sent);
+    this.#apply(incarnation, document);
+    this.#acknowledge(clock);
+    // Only now: whoever sees the lease sees everything that the answer brought.
+    this.#lease.grant(this.#ablations.leaseFromResponse ? clock : poll.sent, this.#options.parameters.leaseMs);
+  }
+
+  #apply(incarnation: Incarnation, document: EpochDocument): void {
+    const news = newsSince(document, incarnation.applied, (kind) => this.cache.knows(kind), this.#ablations);
+    if (news.kind === 'nothing') return;
+    if (news.kind === 'flush') this.#flush(this.#ablations.flushKeepsFills);
+    else for (const { number, event } of news.events) if (!incarnation.early.has(number)) this.#evict(event);
+    incarnation.appliedUpTo(document.seq, this.#log.position);
+    this.#remember(incarnation.watermark);
+  }
+
+  #applyEarly(incarnation: Incarnation, number: number, event: ChangeEvent): void {
+    // Unknown kinds wait for the poll, which flushes. Nor is anything kept that no ring could hold.
+    if (!this.cache.knows(event.kind) || number > incarnation.applied + this.#options.parameters.ringSize) return;
+    let position = incarnation.early.get(number) ?? this.#log.position;
+    if (number > incarnation.applied && !incarnation.early.has(number)) {
+      position = this.#evict(event);
+      incarnation.early.set(number, position);
+    }
+    incarnation.unannounced.set(number, position);
+    if (this.#ablations.redisAdvancesApplied && number > incarnation.applied) {
+      incarnation.appliedUpTo(number, position);
+    }
+  }
+
+  /** Tells over Redis, and prepares for the next poll, what all holders have acknowledged. */
+  #acknowledge(clock: Clock): void {
+    const incarnation = this.#incarnation;
+    // Goes on after leaving: who serves nothing has forgotten everything, and writers that had it listed needn't wait.
+    if (!incarnation) return;
+    const numbers = incarnation.acknowledgedUpTo(this.#grants.acknowledgedUpTo(clock));
+    if (numbers.length === 0) return;
+    const { generation, id, macKey } = incarnation;
+    const body = { type: 'applied' as const, generation, incarnation: id, numbers };
+    this.#effects.push({ kind: 'broadcast', message: sign(this.#options.authenticator, macKey, body) });
+  }
+
+  #evict(event: ChangeEvent): number {
+    this.cache.evict(event);
+    const position = this.#log.append(event);
+    this.#effects.push(...this.#grants.deliver(position, event));
+    return position;
+  }
+
+  #flush(keepFills: boolean | undefined): void {
+    this.cache.flush();
+    if (keepFills) return;
+    const position = this.#log.append(undefined);
+    if (!this.#ablations.flushKeepsHolders) this.#effects.push(...this.#grants.deliver(position, undefined));
+  }
+
+  /** This incarnation is over: pruned, restored away or never heard of. */
+  #void(): void {
+    const incarnation = this.#incarnation;
+    this.#lease.void();
+    this.#flush(this.#ablations.joinKeepsFills);
+    this.#effects.push(...this.#grants.endAll());
+    this.#incarnation = undefined;
+    this.#state = this.#state === 'LEAVING' ? 'LEFT' : 'OUTSIDE';
+    if (incarnation) this.#remember(incarnation.watermark);
+  }
+
+  #remember(watermark: Watermark): void {
+    if (this.#remembered && !isBehind(this.#remembered, watermark)) return;
+    if (this.#ablations.trustOldBackup) return;
+    this.#remembered = watermark;
+    this.#effects.push({ kind: 'remember', watermark });
+  }
+
+  #leaveWhenOver(clock: Clock): void {
+    const incarnation = this.#incarnation;
+    if (!incarnation || this.#leavingTicket !== undefined) return;
+    if (!this.#grants.over(clock) && !this.#ablations.leaveWithoutWaiting) return;
+    this.#leavingTicket = ++this.#tickets;
+    const operation = { op: 'leave' as const, generation: incarnation.generation, incarnation: incarnation.id };
+    this.#effects.push({ kind: 'store', ticket: this.#leavingTicket, operation });
+  }
+
+  #drain(): ReplicaEffect<V>[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+}

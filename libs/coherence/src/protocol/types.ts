@@ -1,0 +1,85 @@
+/** One reading of a machine's two clocks, milliseconds. Only differences of `mono` mean anything. */
+export interface Clock {
+  /** Monotonic; may stand still while the machine is suspended. */
+  readonly mono: number;
+  /** Wall clock; may be wrong and may jump. Only used to notice a suspended machine. */
+  readonly wall: number;
+}
+
+/** What a mutation changed: every replica forgets the entity, and everything found under the hashes. */
+export interface ChangeEvent {
+  readonly kind: string;
+  readonly id: string;
+  /** Every hash under which the entity is, was or becomes found. Only keys have some. */
+  readonly hashes: readonly string[];
+}
+
+/** An event with its place in the epoch's order. */
+export interface NumberedEvent {
+  readonly number: number;
+  readonly event: ChangeEvent;
+}
+
+/** One cached fact. */
+export interface Entity<V> {
+  readonly kind: string;
+  readonly id: string;
+  readonly hashes: readonly string[];
+  /** Names ({@link nameOf}) of entities whose events evict this one too, because the value holds something of theirs. */
+  readonly within: readonly string[];
+  readonly value: V;
+}
+
+/** What a check looks up: an entity by its id, or the entity found under a hash. */
+export type Subject =
+  { readonly by: 'id'; readonly kind: string; readonly id: string } | { readonly by: 'hash'; readonly hash: string };
+
+/** One replica's entry in the epoch document. */
+export interface ReplicaEntry {
+  /** Every event up to this number is applied there, and by every SDK holder under it. */
+  readonly ack: number;
+  /** Counts the polls of this incarnation. */
+  readonly poll: number;
+  /** The lease this incarnation joined with, milliseconds. */
+  readonly lease: number;
+}
+
+/** The one document that orders all mutations and lists all replicas. */
+export interface EpochDocument {
+  /** New with every restore; later ones compare greater as strings. */
+  readonly generation: string;
+  /** Keys the MAC of what this generation sends over Redis. */
+  readonly macKey: string;
+  /** The number of the newest event. */
+  readonly seq: number;
+  /** The newest events, oldest first; the last has number `seq`. */
+  readonly ring: readonly ChangeEvent[];
+  readonly replicas: Readonly<Record<string, ReplicaEntry>>;
+  /** While a restore waits for the leases of the former generation: no bumps. */
+  readonly frozen: boolean;
+  /** Database time of the last operation, milliseconds. */
+  readonly at: number;
+}
+
+/** How far an epoch had come when somebody last saw it. A document that shows less was restored from a backup. */
+export interface Watermark {
+  readonly generation: string;
+  readonly seq: number;
+}
+
+export function nameOf(kind: string, id: string): string {
+  return `${kind}:${id}`;
+}
+
+export function hashName(hash: string): string {
+  return `hash:${hash}`;
+}
+
+export function subjectName(subject: Subject): string {
+  return subject.by === 'hash' ? hashName(subject.hash) : nameOf(subject.kind, subject.id);
+}
+
+/** Whether `mark` is behind `than`. */
+export function isBehind(mark: Watermark, than: Watermark): boolean {
+  return mark.generation < than.generation || (mark.generation === than.generation && mark.seq < than.seq);
+}

@@ -1,0 +1,155 @@
+import {
+  type Clock,
+  DEFAULTS,
+  type EpochDocument,
+  type EpochOperation,
+  execute,
+  firstDocument,
+  Replica,
+  type ReplicaEffect,
+} from '../../src/protocol';
+import { simulatedAuthenticator } from '../../sim/environment';
+
+const at = (mono: number, wall = mono): Clock => ({ mono, wall });
+const L = DEFAULTS.leaseMs;
+
+/** A replica whose store answers when the test says so. */
+function stage(document: EpochDocument, remembered?: { generation: string; seq: number }) {
+  let lives = 0;
+  const replica = new Replica<string, string>({
+    parameters: DEFAULTS,
+    kinds: ['key'],
+    limits: { entitiesPerKind: 10, unknown: 10 },
+    authenticator: simulatedAuthenticator,
+    identify: () => `p.${++lives}`,
+    remembered,
+  });
+  const asked: { ticket: number; operation: EpochOperation }[] = [];
+  const world = { document };
+  const take = (effects: readonly ReplicaEffect<string>[]) => {
+    for (const effect of effects) if (effect.kind === 'store') asked.push(effect);
+  };
+  /** Executes and answers what has been asked for. */
+  const answer = (clock: Clock) => {
+    for (const { ticket, operation } of asked.splice(0)) {
+      const after = execute(world.document, operation, 1_000_000 + clock.mono);
+      world.document = after ?? world.document;
+      take(replica.answered(ticket, after, clock));
+    }
+  };
+  const tick = (clock: Clock) => take(replica.tick(clock));
+  return { replica, asked, world, answer, tick };
+}
+
+const joined = () => {
+  const staged = stage(firstDocument('g1', 'secret', 0));
+  staged.tick(at(0));
+  staged.answer(at(50));
+  return staged;
+};
+
+describe('a replica', () => {
+  it('serves from the answer of its join until L after it was sent', () => {
+    const { replica, tick, answer } = stage(firstDocument('g1', 'secret', 0));
+    tick(at(0));
+    expect(replica.mayServe(at(10))).toBe(false);
+    answer(at(50));
+    expect(replica.mayServe(at(L - 1))).toBe(true);
+    expect(replica.mayServe(at(L))).toBe(false);
+  });
+
+  it('serves nothing after its machine has slept, until a poll sent since is answered', () => {
+    const { replica, tick, answer } = joined();
+    expect(replica.mayServe(at(100, 100))).toBe(true);
+    expect(replica.mayServe(at(110, 1_110))).toBe(false);
+    expect(replica.mayServe(at(111, 111))).toBe(false);
+    tick(at(300, 1_300));
+    answer(at(310, 1_310));
+    expect(replica.mayServe(at(311, 1_311))).toBe(true);
+  });
+
+  it('a wall clock set back takes no lease away, and gives none', () => {
+    const { replica } = joined();
+    expect(replica.mayServe(at(L - 1, -9_000))).toBe(true);
+    expect(replica.mayServe(at(L, -9_000))).toBe(false);
+  });
+
+  it('never uses an id twice: a join without an answer is tried again under another', () => {
+    const { asked, tick } = stage(firstDocument('g1', 'secret', 0));
+    tick(at(0));
+    tick(at(L));
+    const ids = asked.map(({ operation }) => (operation.op === 'join' ? operation.incarnation : ''));
+    expect(ids).toEqual(['p.1', 'p.2']);
+  });
+
+  it('whose entry is gone stops at once, forgets, and joins again', () => {
+    const { replica, world, tick, answer } = joined();
+    replica.cache.put({ kind: 'key', id: 'k', hashes: [], within: [], value: '' });
+    world.document = { ...world.document, replicas: {} };
+    tick(at(300));
+    answer(at(310));
+    expect(replica.mayServe(at(310))).toBe(false);
+    expect(replica.cache.size).toBe(0);
+    tick(at(320));
+    answer(at(330));
+    expect(replica.incarnation).toBe('p.2');
+    expect(replica.mayServe(at(330))).toBe(true);
+  });
+
+  it('starts NOT SERVING on a document behind what was remembered, until the operator says so', () => {
+    const { replica, tick, answer } = stage(firstDocument('g1', 'secret', 0), { generation: 'g1', seq: 9 });
+    for (const time of [0, 500, 1_000]) {
+      tick(at(time));
+      answer(at(time + 10));
+    }
+    expect(replica.state).toBe('OUTSIDE');
+    replica.trustDocument();
+    tick(at(1_500));
+    answer(at(1_510));
+    expect(replica.state).toBe('UP');
+  });
+
+  it('tells database time, counted from the send, and never backwards', () => {
+    const { replica, world, tick, answer } = joined();
+    const first = replica.databaseTime(at(100));
+    expect(first).toBe(1_000_000 + 50 + 100);
+    world.document = { ...world.document, at: 0 };
+    tick(at(300));
+    answer(at(310));
+    expect(replica.databaseTime(at(310))).toBeGreaterThanOrEqual(first!);
+  });
+
+  it('evicts by Redis only what carries the MAC of its generation', () => {
+    const { replica } = joined();
+    const put = () => replica.cache.put({ kind: 'key', id: 'k', hashes: [], within: [], value: '' });
+    const events = [{ number: 1, event: { kind: 'key', id: 'k', hashes: [] } }];
+    const message = (generation: string, key: string) => {
+      const body = { type: 'events' as const, generation, events };
+      const text = JSON.stringify(['events', generation, [[1, 'key', 'k', []]]]);
+      return { body, mac: simulatedAuthenticator.sign(key, text) };
+    };
+    put();
+    expect(replica.heard(message('g1', 'guess'), at(60))).toEqual([]);
+    expect(replica.heard(message('g0', 'secret'), at(60))).toEqual([]);
+    expect(replica.cache.size).toBe(1);
+    const effects = replica.heard(message('g1', 'secret'), at(60));
+    expect(replica.cache.size).toBe(0);
+    expect(effects).toMatchObject([{ kind: 'broadcast', message: { body: { type: 'applied', numbers: [1] } } }]);
+  });
+
+  it('leaving, refuses at once, and removes its entry when the grants of its holders are over', () => {
+    const { replica, asked, tick, world, answer } = joined();
+    replica.holderOpened('s', 'client');
+    const [granted] = replica.holderSaid('s', { type: 'renew', request: 1 }, at(100));
+    expect(granted).toMatchObject({ kind: 'send', message: { type: 'lease', durationMs: L - 100 } });
+    expect(replica.leave()).toMatchObject([{ kind: 'send', message: { type: 'leaving' } }]);
+    expect(replica.mayServe(at(110))).toBe(false);
+    tick(at(120));
+    expect(asked.some(({ operation }) => operation.op === 'leave')).toBe(false);
+    replica.holderSaid('s', { type: 'release' }, at(130));
+    tick(at(140));
+    answer(at(150));
+    expect(replica.state).toBe('LEFT');
+    expect(world.document.replicas).toEqual({});
+  });
+});
