@@ -1,4 +1,5 @@
 import type mongoose from 'mongoose';
+import { type ChangeEvent } from './protocol';
 
 type Collection<T extends mongoose.mongo.Document> = mongoose.mongo.Collection<T>;
 
@@ -47,6 +48,8 @@ export interface RequestDocument {
   digest: string;
   /** The encoded answer; absent only inside the transaction that makes it. */
   answer?: mongoose.mongo.Binary;
+  /** What the change made stale. */
+  events?: readonly ChangeEvent[];
   createdAt: Date;
 }
 

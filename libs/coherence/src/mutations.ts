@@ -1,11 +1,15 @@
 import { type auditV1 } from '@latchkey/proto';
-import { type AppError, type CallContext, type Logger } from '@latchkey/service';
+import { AppError, type CallContext, type Logger } from '@latchkey/service';
 import type mongoose from 'mongoose';
 import { auditDocument, type AuditQuery, type Change, listAudit } from './audit';
 import { settledWithin } from './bounded';
 import { type Checkpoint, noCheckpoint } from './checkpoint';
+import { eventsOf, forgetInvalidation, INVALIDATION, invalidation } from './invalidation';
+import { type LiveBarrier } from './live/live-barrier';
 import { type AuditDocument, collectionsOf, type Collections, DURABLE, prepareCollections } from './collections';
 import { type Enqueued, outboxId, putOutbox, removeOutbox, settledElsewhere } from './outbox';
+import { type OutboxHandler } from './outbox-relay';
+import { type ChangeEvent } from './protocol';
 import { type Codec, firstAnswer, keepAnswer } from './request-record';
 import { inTransaction } from './transaction';
 
@@ -20,6 +24,12 @@ export interface Transaction {
   /** Promises work for after the commit; see {@link Enqueued}. Promising the same again makes it due anew. */
   enqueue(work: Enqueued): void;
   /**
+   * Says that decisions made from this entity are no longer to be had from anybody's memory: `run` answers only when no
+   * replica holds it any more. To be called before anything is looked up that may refuse the change, so that a refusal which
+   * means "it is so already" is one that holds everywhere too. `hashes`: all under which a key is, was or becomes found.
+   */
+  changed(kind: string, id: string, hashes?: readonly string[]): void;
+  /**
    * Takes a promise back, because its work is done by this very change.
    * @throws AppError ABORTED (SETTLED_ELSEWHERE) with `mustExist` when it is gone: somebody else has finished the work.
    */
@@ -33,9 +43,13 @@ export interface MutationsOptions {
   readonly checkpoint?: Checkpoint;
   /** Called after a commit that has promised work which is due; wakes the relay. */
   readonly afterEnqueue?: () => void;
+  /** What makes changes visible everywhere. Without it nothing is waited for: for tests of a service that nobody caches. */
+  readonly barrier?: Pick<LiveBarrier, 'pass'>;
   readonly now?: () => Date;
 }
 
+/** How long the sweeper waits for one barrier, milliseconds: longer than a lease. */
+const SWEEP_TIMEOUT_MS = 15_000;
 /** The longest that recording a refusal may take, milliseconds. */
 const REFUSAL_TIMEOUT_MS = 2_000;
 
@@ -46,6 +60,7 @@ export class Mutations {
   readonly #log: Logger;
   readonly #checkpoint: Checkpoint;
   readonly #afterEnqueue: () => void;
+  readonly #barrier: Pick<LiveBarrier, 'pass'> | undefined;
   readonly #now: () => Date;
 
   /** @throws Error when the connection is not open. */
@@ -55,6 +70,7 @@ export class Mutations {
     this.#log = options.log;
     this.#checkpoint = options.checkpoint ?? noCheckpoint;
     this.#afterEnqueue = options.afterEnqueue ?? (() => undefined);
+    this.#barrier = options.barrier;
     this.#now = options.now ?? (() => new Date());
   }
 
@@ -70,7 +86,7 @@ export class Mutations {
    *
    * The answer is stored: it must not carry a secret. Add that to the returned answer, unless `replayed`.
    *
-   * @throws AppError INVALID_ARGUMENT (REQUEST_ID_REUSED), UNAVAILABLE (COMMIT_UNKNOWN), DEADLINE_EXCEEDED; what
+   * @throws AppError INVALID_ARGUMENT (REQUEST_ID_REUSED), UNAVAILABLE (COMMIT_UNKNOWN, NOT_YET_VISIBLE), DEADLINE_EXCEEDED; what
    * `change` throws, after which nothing is changed.
    */
   async run<T>(
@@ -80,35 +96,77 @@ export class Mutations {
   ): Promise<{ answer: T; replayed: boolean }> {
     const { audit, outbox, requests } = this.#collections;
     const step = ctx.rpc.slice(ctx.rpc.lastIndexOf('/') + 1);
-    const done = await inTransaction(this.#connection, ctx, async (session) => {
-      const now = this.#now();
-      if (ctx.requestId !== '') {
-        const answer = await firstAnswer(requests, ctx, codec, now, session);
-        if (answer !== undefined) return { answer, replayed: true, due: false };
-      }
-      // Collected afresh by each attempt: an attempt that was given up must leave no entry behind.
-      const entries: AuditDocument[] = [];
-      const promised = new Map<string, Enqueued>();
-      const answer = await change({
-        session,
-        now,
-        audit: (changed) => void entries.push(auditDocument(ctx, now, changed, 'SUCCEEDED')),
-        enqueue: (work) => void promised.set(outboxId(work.kind, work.key), work),
-        settle: async (kind, key, { mustExist = false } = {}) => {
-          const taken = promised.delete(outboxId(kind, key));
-          const removed = await removeOutbox(outbox, kind, key, session);
-          if (mustExist && !removed && !taken) throw settledElsewhere();
-        },
+    let concerned: readonly ChangeEvent[] = [];
+    let done;
+    try {
+      done = await inTransaction(this.#connection, ctx, async (session) => {
+        const now = this.#now();
+        // Collected afresh by each attempt: an attempt that was given up must leave nothing behind.
+        const entries: AuditDocument[] = [];
+        const promised = new Map<string, Enqueued>();
+        const events = new Map<string, ChangeEvent>();
+        if (ctx.requestId !== '') {
+          const first = await firstAnswer(requests, ctx, codec, now, session);
+          if (first !== undefined) return { ...first, replayed: true, due: false, invalidationKey: undefined };
+        }
+        const answer = await change({
+          session,
+          now,
+          audit: (changed) => void entries.push(auditDocument(ctx, now, changed, 'SUCCEEDED')),
+          enqueue: (work) => void promised.set(outboxId(work.kind, work.key), work),
+          changed: (kind, id, hashes = []) => {
+            events.set(`${kind}:${id}:${hashes.join()}`, { kind, id, hashes });
+            concerned = [...events.values()];
+          },
+          settle: async (kind, key, { mustExist = false } = {}) => {
+            const taken = promised.delete(outboxId(kind, key));
+            const removed = await removeOutbox(outbox, kind, key, session);
+            if (mustExist && !removed && !taken) throw settledElsewhere();
+          },
+        });
+        const due = [...promised.values()].some(({ delayMs = 0 }) => delayMs <= 0);
+        if (entries.length > 0) await audit.insertMany(entries, { session });
+        const invalidated = this.#barrier && invalidation([...events.values()]);
+        for (const work of [...promised.values(), ...(invalidated ? [invalidated] : [])]) {
+          await putOutbox(outbox, work, now, session);
+        }
+        if (ctx.requestId !== '') await keepAnswer(requests, ctx, codec, answer, [...events.values()], session);
+        await this.#checkpoint(`${step}:before-commit`);
+        return { answer, events: [...events.values()], replayed: false, due, invalidationKey: invalidated?.key };
       });
-      if (entries.length > 0) await audit.insertMany(entries, { session });
-      for (const work of promised.values()) await putOutbox(outbox, work, now, session);
-      if (ctx.requestId !== '') await keepAnswer(requests, ctx, codec, answer, session);
-      await this.#checkpoint(`${step}:before-commit`);
-      return { answer, replayed: false, due: [...promised.values()].some(({ delayMs = 0 }) => delayMs <= 0) };
-    });
+    } catch (error) {
+      if (meansItIsSo(error)) await this.#pass(concerned, ctx, undefined);
+      throw error;
+    }
     if (!done.replayed) await this.#checkpoint(`${step}:committed`);
     if (done.due) this.#afterEnqueue();
+    // A repeat too: the first attempt may have died between its commit and its bump.
+    await this.#pass(done.events, ctx, done.invalidationKey);
     return { answer: done.answer, replayed: done.replayed };
+  }
+
+  /** What the relay does with the events that a crash has left between a commit and its bump: it bumps them. */
+  get sweeper(): Record<string, OutboxHandler> {
+    return {
+      [INVALIDATION]: async ({ payload }, { signal }) => {
+        await this.#barrier?.pass(eventsOf(payload), { deadline: Date.now() + SWEEP_TIMEOUT_MS, signal });
+        return 'done';
+      },
+    };
+  }
+
+  /** Waits until the events are applied everywhere. Once they are bumped, the promise to bump them is kept. */
+  async #pass(events: readonly ChangeEvent[], ctx: CallContext, invalidationKey: string | undefined): Promise<void> {
+    if (events.length === 0 || this.#barrier === undefined) return;
+    const { outbox } = this.#collections;
+    const bumped = (): void => {
+      if (invalidationKey === undefined) return;
+      forgetInvalidation(outbox, invalidationKey).catch((err: unknown) =>
+        ctx.log.debug({ err }, 'a kept promise could not be removed: the sweeper bumps once more'),
+      );
+    };
+    await this.#barrier.pass(events, ctx, bumped);
+    await this.#checkpoint(`${ctx.rpc.slice(ctx.rpc.lastIndexOf('/') + 1)}:visible`);
   }
 
   /**
@@ -139,4 +197,11 @@ export class Mutations {
   async listAudit(query: AuditQuery): Promise<auditV1.ListAuditEntriesResponse> {
     return await listAudit(this.#collections.audit, query);
   }
+}
+
+const IT_IS_SO: ReadonlySet<string> = new Set(['NOT_FOUND', 'ALREADY_EXISTS', 'FAILED_PRECONDITION']);
+
+/** Whether a refusal tells the caller something about the state that the caller may rely on from now on. */
+function meansItIsSo(error: unknown): boolean {
+  return error instanceof AppError && IT_IS_SO.has(error.code);
 }

@@ -1,6 +1,7 @@
 import { AppError, type CallContext } from '@latchkey/service';
 import mongoose from 'mongoose';
 import { type RequestDocument } from './collections';
+import { type ChangeEvent } from './protocol';
 import { hashOf, startOverIfDuplicate } from './transaction';
 
 type Requests = mongoose.mongo.Collection<RequestDocument>;
@@ -22,7 +23,7 @@ export async function firstAnswer<T>(
   codec: Codec<T>,
   now: Date,
   session: mongoose.ClientSession,
-): Promise<T | undefined> {
+): Promise<{ answer: T; events: readonly ChangeEvent[] } | undefined> {
   const _id = requestRecordId(ctx);
   const record = await requests.findOne({ _id }, { session });
   if (record === null) {
@@ -32,18 +33,20 @@ export async function firstAnswer<T>(
   }
   if (record.digest !== ctx.requestDigest) throw requestIdReused();
   if (record.answer === undefined) throw new Error('a request record was committed without its answer');
-  return codec.decode(Uint8Array.from(record.answer.buffer));
+  return { answer: codec.decode(Uint8Array.from(record.answer.buffer)), events: record.events ?? [] };
 }
 
+/** Keeps the answer, and the events that a repeat of it has to bump once more. */
 export async function keepAnswer<T>(
   requests: Requests,
   ctx: CallContext,
   codec: Codec<T>,
   answer: T,
+  events: readonly ChangeEvent[],
   session: mongoose.ClientSession,
 ): Promise<void> {
   const bytes = new mongoose.mongo.Binary(codec.encode(answer).finish());
-  await requests.updateOne({ _id: requestRecordId(ctx) }, { $set: { answer: bytes } }, { session });
+  await requests.updateOne({ _id: requestRecordId(ctx) }, { $set: { answer: bytes, events } }, { session });
 }
 
 // Per actor, so that nobody can learn or spoil another's answer by guessing a request_id.

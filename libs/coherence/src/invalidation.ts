@@ -1,0 +1,30 @@
+import { randomUUID } from 'node:crypto';
+import type mongoose from 'mongoose';
+import { DURABLE, type OutboxDocument, type OutboxPayload } from './collections';
+import { type Enqueued, outboxId } from './outbox';
+import { type ChangeEvent } from './protocol';
+
+/** The outbox kind of events that are committed and may not have been bumped. */
+export const INVALIDATION = 'invalidation';
+
+/** Before the sweeper takes it for the leftover of a crash, ms. A bump takes a few. */
+const SWEEP_AFTER_MS = 2_000;
+
+/** The promise, committed with the change, that its events will be bumped. */
+export function invalidation(events: readonly ChangeEvent[]): Enqueued | undefined {
+  if (events.length === 0) return undefined;
+  const payload = { events: events.map((event) => JSON.stringify(event)) };
+  return { kind: INVALIDATION, key: randomUUID(), payload, delayMs: SWEEP_AFTER_MS };
+}
+
+export function eventsOf({ events }: OutboxPayload): ChangeEvent[] {
+  if (!Array.isArray(events)) throw new Error('an invalidation without events');
+  return events.map((event) => JSON.parse(String(event)) as ChangeEvent);
+}
+
+export async function forgetInvalidation(
+  outbox: mongoose.mongo.Collection<OutboxDocument>,
+  key: string,
+): Promise<void> {
+  await outbox.deleteOne({ _id: outboxId(INVALIDATION, key) }, { writeConcern: DURABLE });
+}

@@ -1,0 +1,118 @@
+import { AppError, type CallContext, type Logger } from '@latchkey/service';
+import { Barrier, type BarrierEffect, type ChangeEvent, type Clock, type Parameters } from '../protocol';
+import { systemClock } from './clock';
+import { type EpochChannel, HMAC } from './epoch-channel';
+import { type EpochStore } from './epoch-store';
+
+export interface LiveBarrierOptions {
+  readonly store: EpochStore;
+  readonly channel: EpochChannel;
+  readonly parameters: Parameters;
+  readonly log: Logger;
+  readonly clock?: () => Clock;
+}
+
+/** A mutation on its way through the barrier. */
+interface Passage {
+  readonly bumped: () => void;
+  readonly passed: () => void;
+}
+
+/** How often the barrier looks after its waits, ms. What comes over Redis is not bound to it. */
+const TICK_MS = 20;
+
+/** The writer's side of the protocol, in this process: makes committed changes visible everywhere. */
+export class LiveBarrier {
+  readonly #options: Required<LiveBarrierOptions>;
+  readonly #barrier: Barrier<Passage>;
+  #timer: NodeJS.Timeout | undefined;
+  #reading = false;
+
+  constructor(options: LiveBarrierOptions) {
+    this.#options = { clock: systemClock, ...options };
+    this.#barrier = new Barrier({ parameters: options.parameters, authenticator: HMAC });
+    options.channel.subscribe((message) => this.#do(this.#barrier.heard(message, this.#options.clock())));
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => this.#do(this.#barrier.tick(this.#options.clock())), TICK_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /**
+   * Resolves when every replica and every SDK holder has forgotten what these events changed. `onBumped` is told when
+   * the events are in the epoch document, from when on they cannot be lost any more.
+   * @throws AppError UNAVAILABLE (NOT_YET_VISIBLE) when the call's time is over first: the change is made, and not yet
+   * acknowledged; a repeat with the same request_id waits again.
+   */
+  async pass(
+    events: readonly ChangeEvent[],
+    ctx: Pick<CallContext, 'deadline' | 'signal'>,
+    onBumped: () => void = () => undefined,
+  ): Promise<void> {
+    const { clock } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      const settle = (outcome: () => void) => (): void => {
+        clearTimeout(timer);
+        ctx.signal.removeEventListener('abort', giveUp);
+        outcome();
+      };
+      const passage: Passage = { bumped: onBumped, passed: settle(resolve) };
+      const giveUp = settle(() => {
+        this.#barrier.abandon(passage);
+        reject(notYetVisible());
+      });
+      const timer = setTimeout(giveUp, Math.max(0, ctx.deadline - Date.now()));
+      ctx.signal.addEventListener('abort', giveUp, { once: true });
+      this.#do(this.#barrier.submit(passage, events, clock()));
+    });
+  }
+
+  #do(effects: readonly BarrierEffect<Passage>[]): void {
+    for (const effect of effects) {
+      if (effect.kind === 'store') this.#execute(effect);
+      else if (effect.kind === 'read') this.#read();
+      else if (effect.kind === 'broadcast') this.#options.channel.publish(effect.message);
+      else if (effect.kind === 'bumped') effect.mutation.bumped();
+      else if (effect.kind === 'passed') effect.mutation.passed();
+    }
+  }
+
+  #execute({ ticket, operation }: Extract<BarrierEffect<Passage>, { kind: 'store' }>): void {
+    const { store, clock, log } = this.#options;
+    store.execute(operation).then(
+      (document) => this.#do(this.#barrier.answered(ticket, document, clock())),
+      (err: unknown) => {
+        log.warn({ err }, 'a change could not be announced; trying again');
+        this.#do(this.#barrier.failed(ticket, clock()));
+      },
+    );
+  }
+
+  #read(): void {
+    if (this.#reading) return;
+    this.#reading = true;
+    const { store, clock, log } = this.#options;
+    store
+      .read()
+      .then(
+        (document) => this.#do(this.#barrier.read(document, clock())),
+        (err: unknown) => log.debug({ err }, 'the epoch could not be read; trying again'),
+      )
+      .finally(() => {
+        this.#reading = false;
+      });
+  }
+}
+
+function notYetVisible(): AppError {
+  return new AppError({
+    code: 'UNAVAILABLE',
+    reason: 'NOT_YET_VISIBLE',
+    message: 'the change is made, but not yet known to be visible everywhere: repeat with the same request_id',
+    retryAfterMs: 1_000,
+  });
+}

@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openDatabase } from '@latchkey/coherence';
+import { type Engine, startDatabase } from '@latchkey/testing';
+import fc from 'fast-check';
+import type mongoose from 'mongoose';
+import { type EpochStore, openEpochStore } from '../../src/live/epoch-store';
+import { type EpochDocument, type EpochOperation, execute } from '../../src/protocol';
+
+let dir: string;
+let engine: Engine;
+let connection: mongoose.Connection;
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'latchkey-epoch-'));
+  engine = await startDatabase({ dir, log: () => undefined });
+  connection = await openDatabase(engine.uri, 'epoch_test');
+}, 60_000);
+afterAll(async () => {
+  await connection?.close();
+  await engine?.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const incarnation = fc.constantFrom('a', 'b', 'c');
+const events = fc.array(
+  fc.record({
+    kind: fc.constantFrom('key', 'role'),
+    id: fc.constantFrom('x', 'y'),
+    hashes: fc.array(fc.constantFrom('h1', 'h2'), { maxLength: 2 }),
+  }),
+  { minLength: 1, maxLength: 3 },
+);
+/** Generations in the order of restores; the first is whatever the store made. */
+const RESTORED = ['~1', '~2'];
+const generation = fc.constantFrom('first', ...RESTORED);
+const remembered = fc.option(fc.record({ generation, seq: fc.nat(8) }), { nil: undefined });
+const operation: fc.Arbitrary<EpochOperation> = fc.oneof(
+  fc.record({ op: fc.constant('join' as const), incarnation, lease: fc.constant(5_000), remembered }),
+  fc.record({ op: fc.constant('poll' as const), generation, incarnation, confirmed: fc.nat(3), ack: fc.nat(9) }),
+  fc.record({ op: fc.constant('bump' as const), events, ringSize: fc.constant(4), remembered }),
+  fc.record({ op: fc.constant('prune' as const), generation, incarnation, poll: fc.nat(3) }),
+  fc.record({ op: fc.constant('leave' as const), generation, incarnation }),
+  fc.record({
+    op: fc.constant('restore' as const),
+    previous: generation,
+    generation: fc.constantFrom(...RESTORED),
+    macKey: fc.constant('key'),
+  }),
+  fc.record({ op: fc.constant('thaw' as const), generation }),
+);
+
+async function freshStore(): Promise<{ store: EpochStore; first: EpochDocument }> {
+  await connection.db?.collection('epochs').deleteMany({});
+  const store = await openEpochStore(connection);
+  return { store, first: await store.read() };
+}
+
+/** The same operation, with the store's own first generation where it says "first". */
+function named(operation: EpochOperation, first: string): EpochOperation {
+  const text = JSON.stringify(operation, (_name, value: unknown) => (value === 'first' ? first : value));
+  return JSON.parse(text) as EpochOperation;
+}
+
+const withoutTime = ({ at: _at, ...rest }: EpochDocument) => rest;
+
+test('the database does to the epoch document exactly what the protocol says', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(operation, { minLength: 5, maxLength: 25 }), async (operations) => {
+      const { store, first } = await freshStore();
+      let model = first;
+      for (const each of operations) {
+        const concrete = named(each, first.generation);
+        const expected = execute(model, concrete, 0);
+        const got = await store.execute(concrete);
+        expect(got && withoutTime(got)).toEqual(expected && withoutTime(expected));
+        model = expected ?? model;
+      }
+      expect(withoutTime(await store.read())).toEqual(withoutTime(model));
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('two who open the store at once find one and the same epoch', async () => {
+  await connection.db?.collection('epochs').deleteMany({});
+  const stores = await Promise.all([openEpochStore(connection), openEpochStore(connection)]);
+  const [a, b] = await Promise.all(stores.map((store) => store.read()));
+  expect(a).toEqual(b);
+});
