@@ -1,4 +1,4 @@
-import { auditTable, type Checkpoint, Mutations, OutboxRelay, ping } from '@latchkey/coherence';
+import { auditTable, type Checkpoint, Mutations, openCoherence, OutboxRelay, ping } from '@latchkey/coherence';
 import { auditV1, identityV1, keyV1, roleV1 } from '@latchkey/proto';
 import {
   client,
@@ -44,6 +44,7 @@ export async function startIdentityApp(config: IdentityConfig, options: Identity
     const store = await openIdentityStore(config.mongoUri);
     onStop(() => store.connection.close());
     const { connection } = store;
+    const { barrier } = await openCoherence({ ...config, log }, onStop);
     const dial = (serviceName: string, address: string) => {
       const channel = connect({ address, tls: config.tls, serviceName, log, checkpoint });
       onStop(() => channel.close());
@@ -55,7 +56,7 @@ export async function startIdentityApp(config: IdentityConfig, options: Identity
     // The relay is made of what the mutations are made of, and they wake it.
     let poke = (): void => undefined;
     const testing = { ...(checkpoint && { checkpoint }), ...(now && { now }) };
-    const mutations = new Mutations({ connection, log, afterEnqueue: () => poke(), ...testing });
+    const mutations = new Mutations({ connection, log, barrier, afterEnqueue: () => poke(), ...testing });
     const deps: Deps = {
       log,
       config,
@@ -69,7 +70,7 @@ export async function startIdentityApp(config: IdentityConfig, options: Identity
     const queue = deletionQueue(config.redisUrl, log);
     onStop(() => queue.close());
     const { deletionPendingTooLongMs } = config;
-    const handlers = outboxHandlers(deps, { queue, deletionPendingTooLongMs });
+    const handlers = { ...outboxHandlers(deps, { queue, deletionPendingTooLongMs }), ...mutations.sweeper };
     const relay = new OutboxRelay({ connection, handlers, log, ...testing });
     poke = () => relay.poke();
     relay.start();

@@ -8,6 +8,8 @@ export interface IdentityConfig {
   readonly mongoUri: string;
   /** The Redis that carries the queue. Need not be there: what it misses is added later. */
   readonly redisUrl: string;
+  /** How long memories may be believed without the database, ms; the same for every service. */
+  readonly leaseMs: number;
   /** PEM files: trusted authorities, own certificate and its key. */
   readonly tls: TlsFiles;
   /** role's address, `host:port`. */
@@ -31,6 +33,7 @@ const schema = z.object({
   LATCHKEY_LISTEN: fields.address,
   MONGODB_URI: fields.mongoUri,
   REDIS_URL: fields.redisUrl,
+  LATCHKEY_LEASE_MS: fields.leaseMs,
   LATCHKEY_TLS_CA: fields.file,
   LATCHKEY_TLS_CERT: fields.file,
   LATCHKEY_TLS_KEY: fields.file,
@@ -50,6 +53,7 @@ export function identityConfig(env: Readonly<Record<string, string | undefined>>
     listen: given.LATCHKEY_LISTEN,
     mongoUri: given.MONGODB_URI,
     redisUrl: given.REDIS_URL,
+    leaseMs: given.LATCHKEY_LEASE_MS,
     tls: { ca: given.LATCHKEY_TLS_CA, cert: given.LATCHKEY_TLS_CERT, key: given.LATCHKEY_TLS_KEY },
     roleAddress: given.LATCHKEY_ROLE_ADDRESS,
     keyAddress: given.LATCHKEY_KEY_ADDRESS,

@@ -1,4 +1,4 @@
-import { type OutboxPayload } from '@latchkey/coherence';
+import { membershipHash, type OutboxPayload } from '@latchkey/coherence';
 import { AppError, type CallContext, type Code, organizationNotFound } from '@latchkey/service';
 import { type Deps } from './deps';
 import { memberNotFound, userNotFound } from './errors';
@@ -90,7 +90,11 @@ async function activate(deps: Deps, joining: Joining, ctx: CallContext): Promise
     const organization = await deps.organizations.find(organizationId, tx.session);
     if (organization?.state !== (founding ? 'CREATING' : 'ACTIVE')) return organizationNotFound(organizationId);
     if (!(await deps.users.touch(userId, tx.session))) return userNotFound(userId);
-    if (founding) await deps.organizations.conclude(organizationId, 'ACTIVE', tx.session);
+    if (founding) {
+      tx.changed('organization', organizationId);
+      await deps.organizations.conclude(organizationId, 'ACTIVE', tx.session);
+    }
+    tx.changed('member', memberId, [membershipHash(organizationId, userId)]);
     await deps.members.activate(memberId, tx.session);
     await tx.settle(JOINING, memberId);
     return 'ACTIVE';
@@ -103,9 +107,10 @@ async function activate(deps: Deps, joining: Joining, ctx: CallContext): Promise
 
 /** Takes the membership back, a founder's organization with it, and remembers why. */
 async function abandon(deps: Deps, joining: Joining, refusal: AppError, ctx: CallContext): Promise<void> {
-  const { organizationId, memberId, grantedBy } = joining;
+  const { organizationId, memberId, userId, grantedBy } = joining;
   const { code, reason, message, metadata } = refusal;
   await step(deps, ctx, async (tx) => {
+    tx.changed('member', memberId, [membershipHash(organizationId, userId)]);
     if (await deps.members.abandon(memberId, { code, reason, message, metadata }, tx.session)) {
       if (grantedBy === '') await deps.organizations.conclude(organizationId, 'DELETED', tx.session);
       tx.enqueue({ kind: PRINCIPAL_REMOVAL, key: memberId, payload: { organizationId, memberId } });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Transaction } from '@latchkey/coherence';
+import { membershipHash, type Transaction } from '@latchkey/coherence';
 import { type CallContext } from '@latchkey/service';
 import { typeid } from 'typeid-js';
 import { type Deps } from './deps';
@@ -90,6 +90,7 @@ export async function removeClosed(deps: Deps, tx: Transaction, seat: SeatClosin
   const { organizationId, memberId, closing } = seat;
   const member = await deps.members.remove(seat, tx.session);
   if (!member) return undefined;
+  tx.changed('member', memberId, [membershipHash(organizationId, member.userId)]);
   const deletionId = typeid('del').toString();
   await deps.deletions.insert(
     {

@@ -76,6 +76,11 @@ export function memberStore(connection: Connection) {
         .lean<MemberRow[]>();
     },
 
+    /** Every membership that a person has ever had. */
+    async listEver(userId: string, session: ClientSession): Promise<Pick<MemberRow, '_id'>[]> {
+      return await members.find({ userId }, { _id: 1 }, { session }).sort({ userId: 1, _id: 1 }).lean<MemberRow[]>();
+    },
+
     /** Up to `limit` ACTIVE memberships of a person, oldest first, those after the id `after`. */
     async listActive(page: { userId: string; after: string | undefined; limit: number }): Promise<MemberRow[]> {
       const { userId, after, limit } = page;

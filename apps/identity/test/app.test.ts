@@ -20,6 +20,7 @@ beforeAll(async () => {
   const nobody = `localhost:${await freePort()}`;
   app = await startIdentityApp(
     {
+      leaseMs: 5_000,
       listen: 'localhost:0',
       mongoUri: database.uri,
       redisUrl: `redis://127.0.0.1:${await freePort()}`,

@@ -1,4 +1,14 @@
-import { auditTable, type Checkpoint, Mutations, openDatabase, OutboxRelay, ping } from '@latchkey/coherence';
+import {
+  auditTable,
+  type Checkpoint,
+  ENTITY_KINDS,
+  LiveReplica,
+  Mutations,
+  openCoherence,
+  openDatabase,
+  OutboxRelay,
+  ping,
+} from '@latchkey/coherence';
 import { auditV1, identityV1, keyV1, roleV1 } from '@latchkey/proto';
 import {
   client,
@@ -10,11 +20,14 @@ import {
   type RunningApp,
   service,
   type ServiceRegistration,
+  systemContext,
   startServer,
 } from '@latchkey/service';
 import { authorizationTable } from './authorization-service';
 import { type KeyConfig } from './config';
 import { type Deps } from './deps';
+import { fillFrom } from './fill';
+import { type Value } from './known';
 import { localGuard } from './guard';
 import { keyStore } from './key-store';
 import { legacyKeyTable } from './legacy-key-service';
@@ -27,6 +40,8 @@ import { tokenOwnerStore } from './token-owner-store';
 import { judge } from './verdict';
 
 const DATABASE = 'latchkey_key';
+/** For the facts of one fill, ms: well within a lease. */
+const FILL_MS = 2_000;
 
 export interface KeyAppOptions {
   readonly log?: Logger;
@@ -47,7 +62,9 @@ export async function startKeyApp(
     const database = await openDatabase(config.mongoUri, DATABASE);
     onStop(() => database.close());
 
-    const mutations = new Mutations({ connection: database, log, checkpoint, now: () => new Date(now()) });
+    const coherence = await openCoherence({ ...config, log }, onStop);
+    const { barrier } = coherence;
+    const mutations = new Mutations({ connection: database, log, checkpoint, barrier, now: () => new Date(now()) });
     const keys = keyStore(database);
     const owners = tokenOwnerStore(database);
     const sunsets = legacySunsetStore(database);
@@ -66,19 +83,34 @@ export async function startKeyApp(
       identity: client(identityV1.FactServiceClient, identity),
       role: client(roleV1.FactServiceClient, role),
     });
+    const replica = new LiveReplica<Value>({
+      ...coherence,
+      kinds: ENTITY_KINDS,
+      limits: config.memory,
+      load: fillFrom(source, () => systemContext('key', { log, timeoutMs: FILL_MS })),
+      log,
+    });
+    replica.start();
+    onStop(() => replica.leave());
+    const memory = { check: replica.check.bind(replica), now: () => replica.now() ?? now() };
     const deps: Deps = {
       mutations,
       keys,
       owners,
       sunsets,
       source,
-      judge: judge({ source, brand: config.brand, now }),
+      judge: judge({ memory, brand: config.brand }),
       bindings: client(roleV1.BindingServiceClient, role),
       brand: config.brand,
       followUpDelayMs: config.followUpDelayMs,
     };
 
-    const relay = new OutboxRelay({ connection: database, handlers: followUps(deps, log), log, checkpoint });
+    const relay = new OutboxRelay({
+      connection: database,
+      handlers: { ...followUps(deps, log), ...mutations.sweeper },
+      log,
+      checkpoint,
+    });
     relay.start();
     onStop(() => relay.stop());
 
@@ -91,7 +123,10 @@ export async function startKeyApp(
       log,
       onRefused: recordRefusal(mutations),
       // Of this service's own store alone: were it of others' too, services could wait for each other in a circle.
-      ready: () => ping(database),
+      ready: async () => {
+        await ping(database);
+        if (!replica.serving) throw new Error('there is no lease yet: nothing may be answered from memory');
+      },
     });
     onStop(() => server.stop());
     return { port: server.port };

@@ -6,6 +6,12 @@ export interface KeyConfig {
   readonly listen: string;
   /** MongoDB, a replica set; the database name is this service's own. */
   readonly mongoUri: string;
+  /** The Redis that makes changes visible quickly; undefined: through the database alone. */
+  readonly redisUrl: string | undefined;
+  /** How long memory may be believed without the database, ms; the same for every service. */
+  readonly leaseMs: number;
+  /** How many entities of each kind, and how many unknown ids and hashes, are remembered at most. */
+  readonly memory: { readonly entitiesPerKind: number; readonly unknown: number };
   /** PEM files: trusted authorities, own certificate and its key. */
   readonly tls: TlsFiles;
   /** identity's address, `host:port`. */
@@ -26,6 +32,10 @@ export interface KeyConfig {
 const schema = z.object({
   LATCHKEY_LISTEN: fields.address,
   MONGODB_URI: fields.mongoUri,
+  REDIS_URL: fields.redisUrl.optional(),
+  LATCHKEY_LEASE_MS: fields.leaseMs,
+  LATCHKEY_MEMORY_ENTITIES: z.coerce.number().int().min(1_000).max(10_000_000).default(250_000),
+  LATCHKEY_MEMORY_UNKNOWN: z.coerce.number().int().min(1_000).max(10_000_000).default(100_000),
   LATCHKEY_TLS_CA: fields.file,
   LATCHKEY_TLS_CERT: fields.file,
   LATCHKEY_TLS_KEY: fields.file,
@@ -47,6 +57,9 @@ export function keyConfig(env: Readonly<Record<string, string | undefined>>): Ke
   return {
     listen: given.LATCHKEY_LISTEN,
     mongoUri: given.MONGODB_URI,
+    redisUrl: given.REDIS_URL,
+    leaseMs: given.LATCHKEY_LEASE_MS,
+    memory: { entitiesPerKind: given.LATCHKEY_MEMORY_ENTITIES, unknown: given.LATCHKEY_MEMORY_UNKNOWN },
     tls: { ca: given.LATCHKEY_TLS_CA, cert: given.LATCHKEY_TLS_CERT, key: given.LATCHKEY_TLS_KEY },
     identityAddress: given.LATCHKEY_IDENTITY_ADDRESS,
     roleAddress: given.LATCHKEY_ROLE_ADDRESS,

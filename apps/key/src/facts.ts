@@ -12,6 +12,7 @@ import {
 } from '@latchkey/decision';
 import { type CallContext } from '@latchkey/service';
 import { keyFact, type KeyRecord, serviceAccountFact } from './key';
+import { type Known, NO_CATALOGUE } from './known';
 
 /**
  * Where facts come from. Every read is fresh: it sees whatever was acknowledged before it began. What is absent is
@@ -40,99 +41,70 @@ export interface Loaded {
   readonly record?: KeyRecord;
 }
 
-const NO_CATALOGUE: CatalogueFact = { version: 0, permissions: new Map() };
-
 /** Everything that a decision about the holder of a key is made of; only what its own state leaves to be asked. */
-export async function loadByKey(
-  source: FactSource,
-  hash: string,
-  question: Question,
-  depth: Depth,
-  nowMs: number,
-  ctx: CallContext,
-): Promise<Loaded> {
-  const record = await source.findKey(hash);
+export function factsByKey(known: Known, hash: string, question: Question, depth: Depth, nowMs: number): Loaded {
+  const record = known.findKey(hash);
   if (record === undefined) return { facts: refused({ kind: 'key', key: undefined }) };
   const { organizationId } = record;
-  const sunset = record.origin === 'LEGACY' ? await source.findLegacySunset(organizationId) : undefined;
+  const sunset = record.origin === 'LEGACY' ? known.findLegacySunset(organizationId) : undefined;
   // A dead key needs no other service to be refused, and must not wait for one.
   const bare = keyFact(record, NO_CATALOGUE);
   if (checkKey(bare, nowMs, sunset?.getTime())) {
     const organization: OrganizationFact = { id: organizationId, state: 'ACTIVE', legacySunset: sunset?.getTime() };
     return { facts: { ...refused({ kind: 'key', key: bare }), organization }, record };
   }
-  const [organization, principal, workspace, catalogue, held] = await Promise.all([
-    source.getOrganization(organizationId, ctx),
-    record.kind === 'SERVICE' ? serviceAccountFact(record) : source.getMember(record.principalId, ctx),
-    depth === 'decision' ? workspaceOf(source, question, ctx) : undefined,
-    depth === 'decision' ? source.getCatalogue(ctx) : NO_CATALOGUE,
-    loadHeld(source, record.principalId, question, depth, ctx),
-  ]);
+  const organization = known.getOrganization(organizationId);
+  const catalogue = depth === 'decision' ? known.getCatalogue() : NO_CATALOGUE;
   return {
     facts: {
-      entry: { kind: 'key', key: keyFact(record, catalogue) },
-      organization: organization && { ...organization, legacySunset: sunset?.getTime() },
-      principal,
-      workspace,
+      entry: { kind: 'key', key: record.permissions ? keyFact(record, catalogue) : bare },
+      organization: sunset && organization ? { ...organization, legacySunset: sunset.getTime() } : organization,
+      principal: record.kind === 'SERVICE' ? serviceAccountFact(record) : known.getMember(record.principalId),
+      workspace: depth === 'decision' ? workspaceOf(known, question) : undefined,
       catalogue,
-      ...held,
+      ...heldBy(known, record.principalId, question, depth),
     },
     record,
   };
 }
 
 /** The same for a person whom a front end has signed in; the chain is entered at the membership. */
-export async function loadByUser(
-  source: FactSource,
-  userId: string,
-  question: Question,
-  depth: Depth,
-  ctx: CallContext,
-): Promise<Facts> {
+export function factsByUser(known: Known, userId: string, question: Question, depth: Depth): Facts {
   const entry: Entry = { kind: 'user', userId };
   if (!isId('org', question.organizationId)) return refused(entry);
-  const [organization, principal, workspace, catalogue] = await Promise.all([
-    source.getOrganization(question.organizationId, ctx),
-    source.findMember(question.organizationId, userId, ctx),
-    depth === 'decision' ? workspaceOf(source, question, ctx) : undefined,
-    depth === 'decision' ? source.getCatalogue(ctx) : NO_CATALOGUE,
-  ]);
-  const held = principal && (await loadHeld(source, principal.id, question, depth, ctx));
-  return { entry, organization, principal, workspace, catalogue, roles: new Map(), ...held };
+  const principal = known.findMember(question.organizationId, userId);
+  return {
+    entry,
+    organization: known.getOrganization(question.organizationId),
+    principal,
+    workspace: depth === 'decision' ? workspaceOf(known, question) : undefined,
+    catalogue: depth === 'decision' ? known.getCatalogue() : NO_CATALOGUE,
+    ...(principal ? heldBy(known, principal.id, question, depth) : { roles: NO_ROLES }),
+  };
 }
 
 /** The binding, and of its roles those that count for the question. */
-async function loadHeld(
-  source: FactSource,
-  principalId: string,
-  question: Question,
-  depth: Depth,
-  ctx: CallContext,
-): Promise<Pick<Facts, 'binding' | 'roles'>> {
-  const binding = await source.getBinding(principalId, ctx);
-  const named = [binding?.organizationRoleId, binding?.workspaceRoles.get(question.workspaceId)];
-  const ids = depth === 'decision' ? [...new Set(named.filter((id): id is string => Boolean(id)))] : [];
+function heldBy(known: Known, principalId: string, question: Question, depth: Depth): Pick<Facts, 'binding' | 'roles'> {
+  const binding = known.getBinding(principalId);
+  if (binding === undefined || depth === 'liveness') return { binding, roles: NO_ROLES };
   const roles = new Map<string, RoleFact>();
-  const found = await Promise.all(ids.map((id) => source.getRole(id, ctx)));
-  ids.forEach((id, i) => {
-    const role = found[i];
+  for (const id of [binding.organizationRoleId, binding.workspaceRoles.get(question.workspaceId)]) {
+    const role = id ? known.getRole(id) : undefined;
     // A role that is gone grants nothing.
-    if (role) roles.set(id, role);
-  });
+    if (id && role) roles.set(id, role);
+  }
   return { binding, roles };
 }
 
-/** What cannot be an id is the id of nothing: no call is made for it, and the answer is the same. */
-function workspaceOf(
-  source: FactSource,
-  question: Question,
-  ctx: CallContext,
-): Promise<WorkspaceFact | undefined> | undefined {
-  return isId('ws', question.workspaceId) ? source.getWorkspace(question.workspaceId, ctx) : undefined;
+const NO_ROLES: ReadonlyMap<string, RoleFact> = new Map();
+
+/** What cannot be an id is the id of nothing: nothing is read for it, and the answer is the same. */
+function workspaceOf(known: Known, question: Question): WorkspaceFact | undefined {
+  return isId('ws', question.workspaceId) ? known.getWorkspace(question.workspaceId) : undefined;
 }
 
 function refused(entry: Entry): Facts {
-  return { entry, roles: new Map(), catalogue: NO_CATALOGUE };
+  return { entry, roles: NO_ROLES, catalogue: NO_CATALOGUE };
 }
 
 const SUFFIX = /^[0-7][0-9a-hjkmnp-tv-z]{25}$/;

@@ -60,6 +60,9 @@ export function keyFact(record: KeyRecord, catalogue: CatalogueFact): KeyFact {
   };
 }
 
+/** Every hash under which the key is found. */
+export const hashesOf = (record: KeyRecord): string[] => (record.hash === undefined ? [] : [record.hash]);
+
 /** A service account lives exactly as long as its one key. */
 export function serviceAccountFact(record: KeyRecord): PrincipalFact {
   const states = { PENDING: 'JOINING', ACTIVE: 'ACTIVE', REVOKED: 'REMOVED' } as const;

@@ -3,7 +3,7 @@ import { keyV1 } from '@latchkey/proto';
 import { AppError, type CallContext, type Code, type Logger, systemContext } from '@latchkey/service';
 import { type Deps } from './deps';
 import { keyGone } from './errors';
-import { type KeyRecord } from './key';
+import { hashesOf, type KeyRecord } from './key';
 
 // A service key's account has its roles in another service. Each change of it is an intent, committed here with an outbox
 // entry, and an idempotent follow-up there. The call that made the intent does the follow-up itself; the outbox is for when
@@ -50,6 +50,8 @@ export async function bindServiceAccount(deps: FollowUpDeps, keyId: string, ctx:
     throw error;
   }
   await mutations.run(withoutRequestId(ctx), keyV1.DeleteServiceKeyResponse, async (tx) => {
+    // An imported key may be remembered as unknown: somebody may have presented it before.
+    tx.changed('key', keyId, hashesOf(record));
     // Its twin, call or relay, may have been quicker.
     if (await keys.activate(keyId, tx.session)) {
       tx.audit({ organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] });
@@ -105,6 +107,7 @@ async function takeBack(deps: FollowUpDeps, record: KeyRecord, error: AppError, 
   const { code, reason, message, metadata } = error;
   await deps.mutations.run(withoutRequestId(ctx), keyV1.DeleteServiceKeyResponse, async (tx) => {
     const refusal = { code, reason, message, metadata };
+    tx.changed('key', keyId, hashesOf(record));
     if (await deps.keys.abandon(keyId, { refusal, revokeTime: tx.now }, tx.session)) {
       tx.audit({ organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] });
       // An attempt whose answer was lost may have bound it before, under circumstances that are no more.

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { type LiveReplica } from '@latchkey/coherence';
 import {
   checkKey,
   checkPrincipal,
@@ -9,8 +10,9 @@ import {
   type Reason,
 } from '@latchkey/decision';
 import { type CallContext, type Principal } from '@latchkey/service';
-import { type FactSource, loadByKey, loadByUser } from './facts';
+import { type Depth, factsByKey, factsByUser, type Loaded } from './facts';
 import { type KeyRecord } from './key';
+import { fromMemory, type Value } from './known';
 import { hashSecret, parseSecret } from './secret';
 
 /** What came of a question. */
@@ -39,8 +41,13 @@ export interface Judge {
 
 const NO_QUESTION: Question = { permission: '', workspaceId: '', organizationId: '' };
 
-export function judge(deps: { source: FactSource; brand: string; now: () => number }): Judge {
-  const { source, brand, now } = deps;
+/** Where decisions find their facts, and the time to judge them at. */
+export interface Memory extends Pick<LiveReplica<Value>, 'check'> {
+  /** Database time, epoch ms. */
+  now(): number;
+}
+
+export function judge({ memory, brand }: { memory: Memory; brand: string }): Judge {
   const prefix = `dec_${randomBytes(8).toString('hex')}`;
   let count = 0;
 
@@ -56,35 +63,63 @@ export function judge(deps: { source: FactSource; brand: string; now: () => numb
   };
   const malformed = (ctx: CallContext): Verdict => verdict({ allowed: false, reason: 'MALFORMED_KEY' }, ctx);
 
+  // Both in one synchronous turn each: what is decided from is what is in memory at that moment, all of it.
+  const ofKey = <A>(
+    secret: string,
+    question: Question,
+    depth: Depth,
+    decided: (loaded: Loaded, nowMs: number) => A,
+  ) => {
+    const hash = hashSecret(secret);
+    return memory.check((view) =>
+      fromMemory(view, (known) => {
+        const nowMs = memory.now();
+        return decided(factsByKey(known, hash, question, depth, nowMs), nowMs);
+      }),
+    );
+  };
+  const ofUser = <A>(userId: string, question: Question, depth: Depth, decided: (facts: Facts, nowMs: number) => A) =>
+    memory.check((view) =>
+      fromMemory(view, (known) => decided(factsByUser(known, userId, question, depth), memory.now())),
+    );
+
   return {
     async judgeKey(secret, question, ctx) {
       if (!parseSecret(brand, secret)) return malformed(ctx);
-      const { facts, record } = await loadByKey(source, hashSecret(secret), question, 'decision', now(), ctx);
-      const { allowed, reason, legacySunset } = decide(question, facts, now());
-      return verdict({ allowed, reason, ...known(record), ...notice(legacySunset) }, ctx);
+      const answer = await ofKey(secret, question, 'decision', ({ facts, record }, nowMs) => {
+        const { allowed, reason, legacySunset } = decide(question, facts, nowMs);
+        return { allowed, reason, ...known(record), ...notice(legacySunset) };
+      });
+      return verdict(answer, ctx);
     },
 
     async judgeUser(userId, question, ctx) {
-      const facts = await loadByUser(source, userId, question, 'decision', ctx);
-      const { allowed, reason } = decide(question, facts, now());
-      return verdict({ allowed, reason, ...member(facts) }, ctx);
+      const answer = await ofUser(userId, question, 'decision', (facts, nowMs) => {
+        const { allowed, reason } = decide(question, facts, nowMs);
+        return { allowed, reason, ...member(facts) };
+      });
+      return verdict(answer, ctx);
     },
 
     async identifyKey(secret, ctx) {
       if (!parseSecret(brand, secret)) return malformed(ctx);
-      const { facts, record } = await loadByKey(source, hashSecret(secret), NO_QUESTION, 'liveness', now(), ctx);
-      const { entry, principal, organization } = facts;
-      const key = entry.kind === 'key' ? entry.key : undefined;
-      const sunset = organization?.legacySunset;
-      const refusal = checkKey(key, now(), sunset) ?? checkPrincipal(entry, principal, organization);
-      const ending = refusal === undefined && key?.kind === 'LEGACY' ? (sunset ?? DEFAULT_LEGACY_SUNSET) : undefined;
-      return verdict({ allowed: !refusal, reason: refusal ?? 'ALLOWED', ...known(record), ...notice(ending) }, ctx);
+      const answer = await ofKey(secret, NO_QUESTION, 'liveness', ({ facts, record }, nowMs) => {
+        const { entry, principal, organization } = facts;
+        const key = entry.kind === 'key' ? entry.key : undefined;
+        const sunset = organization?.legacySunset;
+        const refusal = checkKey(key, nowMs, sunset) ?? checkPrincipal(entry, principal, organization);
+        const ending = refusal === undefined && key?.kind === 'LEGACY' ? (sunset ?? DEFAULT_LEGACY_SUNSET) : undefined;
+        return { allowed: !refusal, reason: refusal ?? ('ALLOWED' as const), ...known(record), ...notice(ending) };
+      });
+      return verdict(answer, ctx);
     },
 
     async identifyUser(userId, organizationId, ctx) {
-      const facts = await loadByUser(source, userId, { ...NO_QUESTION, organizationId }, 'liveness', ctx);
-      const refusal = checkPrincipal(facts.entry, facts.principal, facts.organization);
-      return verdict({ allowed: !refusal, reason: refusal ?? 'ALLOWED', ...member(facts) }, ctx);
+      const answer = await ofUser(userId, { ...NO_QUESTION, organizationId }, 'liveness', (facts) => {
+        const refusal = checkPrincipal(facts.entry, facts.principal, facts.organization);
+        return { allowed: !refusal, reason: refusal ?? ('ALLOWED' as const), ...member(facts) };
+      });
+      return verdict(answer, ctx);
     },
   };
 }

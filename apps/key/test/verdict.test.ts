@@ -5,7 +5,7 @@ import { localGuard } from '../src/guard';
 import { type KeyRecord } from '../src/key';
 import { hashSecret, newSecret } from '../src/secret';
 import { judge } from '../src/verdict';
-import { context, memoryFacts, newId, settle } from './world';
+import { context, memoryFacts, newId, readingEachTime, settle } from './world';
 
 const secret = newSecret('lk', 'PERSONAL', new Uint8Array(32).fill(1));
 const serviceSecret = newSecret('lk', 'SERVICE', new Uint8Array(32).fill(2));
@@ -54,7 +54,7 @@ function world(now = Date.UTC(2026, 0, 1)) {
     findLegacySunset: (organizationId) => Promise.resolve(sunsets.get(organizationId)),
   };
   const { facts } = memory;
-  const it = judge({ source, brand: 'lk', now: () => now });
+  const it = judge({ memory: readingEachTime(source, () => now), brand: 'lk' });
   const ctx = context('Authorize', place);
   const ask = (of: string, permission = 'projects:read', workspaceId = place.workspaceId, organizationId = '') =>
     it.judgeKey(of, { permission, workspaceId, organizationId }, ctx);

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Mutations } from '@latchkey/coherence';
+import { type Entity, Mutations, type Subject } from '@latchkey/coherence';
 import { BUILT_IN_ROLE_IDS, PermissionSet, type PrincipalFact, type RoleFact } from '@latchkey/decision';
 import { AppError, createLogger, type Principal, type PrincipalContext, systemContext } from '@latchkey/service';
 import { type Engine, startDatabase } from '@latchkey/testing';
@@ -12,7 +12,9 @@ import { type FactSource } from '../src/facts';
 import { keyStore } from '../src/key-store';
 import { legacySunsetStore } from '../src/legacy-sunset-store';
 import { tokenOwnerStore } from '../src/token-owner-store';
-import { judge } from '../src/verdict';
+import { fillFrom } from '../src/fill';
+import { type Value } from '../src/known';
+import { judge, type Memory } from '../src/verdict';
 
 export const log = createLogger({ name: 'test', level: 'silent' });
 
@@ -74,6 +76,28 @@ export function memoryFacts() {
     getCatalogue: () => asked('catalogue', catalogue),
   };
   return { facts, source };
+}
+
+/** A memory that keeps nothing: every check reads its facts anew, one after the other. */
+export function readingEachTime(source: FactSource, now: () => number): Memory {
+  const load = fillFrom(source, () => systemContext('key', { log, timeoutMs: 2_000 }));
+  return {
+    now,
+    async check(evaluate) {
+      const found = new Map<string, Entity<Value> | null>();
+      const nameOf = (subject: Subject) => (subject.by === 'hash' ? subject.hash : `${subject.kind} ${subject.id}`);
+      const view = {
+        byHash: (hash: string) => found.get(hash),
+        byId: (kind: string, id: string) => found.get(`${kind} ${id}`),
+      };
+      for (;;) {
+        const attempt = evaluate(view, { mono: 0, wall: 0 });
+        if ('answer' in attempt) return attempt.answer;
+        const { entities } = await load(attempt.missing);
+        found.set(nameOf(attempt.missing), entities[0] ?? null);
+      }
+    },
+  };
 }
 
 export type MemoryFacts = ReturnType<typeof memoryFacts>;
@@ -181,7 +205,7 @@ export async function startWorld() {
     owners,
     sunsets,
     source,
-    judge: judge({ source, brand: 'lk', now: () => clock.now() }),
+    judge: judge({ memory: readingEachTime(source, () => clock.now()), brand: 'lk' }),
     bindings: bindings.client,
     brand: 'lk',
     followUpDelayMs: 15_000,

@@ -1,5 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { auditTable, type Checkpoint, Mutations, openDatabase, ping } from '@latchkey/coherence';
+import {
+  auditTable,
+  type Checkpoint,
+  Mutations,
+  openCoherence,
+  openDatabase,
+  OutboxRelay,
+  ping,
+} from '@latchkey/coherence';
 import { auditV1, identityV1, keyV1, roleV1 } from '@latchkey/proto';
 import {
   client,
@@ -54,6 +62,7 @@ export async function startRoleApp(config: RoleConfig, options: RoleOptions = {}
   return await inOrder(async (onStop) => {
     const database = await openDatabase(config.mongoUri, DATABASE);
     onStop(() => database.close());
+    const { barrier } = await openCoherence({ ...config, log }, onStop);
     const dial = (serviceName: string, address: string) => {
       const channel = connect({ address, tls: config.tls, serviceName, log, checkpoint });
       onStop(() => channel.close());
@@ -63,7 +72,7 @@ export async function startRoleApp(config: RoleConfig, options: RoleOptions = {}
     const authorization = client(keyV1.AuthorizationServiceClient, dial('key', config.keyAddress));
 
     const deps: Deps = {
-      mutations: new Mutations({ connection: database, log, checkpoint, now }),
+      mutations: new Mutations({ connection: database, log, checkpoint, now, barrier }),
       catalogues: catalogueStore(database),
       roles: roleStore(database),
       bindings: bindingStore(database),
@@ -72,6 +81,9 @@ export async function startRoleApp(config: RoleConfig, options: RoleOptions = {}
     };
     // Every collection and index before the first transaction, one after the other.
     for (const store of [deps.catalogues, deps.roles, deps.bindings, deps.seats, deps.mutations]) await store.prepare();
+    const relay = new OutboxRelay({ connection: database, handlers: deps.mutations.sweeper, log, checkpoint });
+    relay.start();
+    onStop(() => relay.stop());
     await applyFirstCatalogue(deps, config.catalogueFile, log);
 
     const server = await startServer({

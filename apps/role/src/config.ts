@@ -10,6 +10,10 @@ export interface RoleConfig {
   readonly listen: string;
   /** MongoDB, a replica set; the database name is this service's own. */
   readonly mongoUri: string;
+  /** The Redis that makes changes visible quickly; undefined: through the database alone. */
+  readonly redisUrl: string | undefined;
+  /** How long memories may be believed without the database, ms; the same for every service. */
+  readonly leaseMs: number;
   /** PEM files: trusted authorities, own certificate and its key. */
   readonly tls: TlsFiles;
   /** identity's address, `host:port`. */
@@ -28,6 +32,8 @@ export interface RoleConfig {
 const schema = z.object({
   LATCHKEY_LISTEN: fields.address,
   MONGODB_URI: fields.mongoUri,
+  REDIS_URL: fields.redisUrl.optional(),
+  LATCHKEY_LEASE_MS: fields.leaseMs,
   LATCHKEY_TLS_CA: fields.file,
   LATCHKEY_TLS_CERT: fields.file,
   LATCHKEY_TLS_KEY: fields.file,
@@ -46,6 +52,8 @@ export function roleConfig(env: Readonly<Record<string, string | undefined>>): R
   return {
     listen: given.LATCHKEY_LISTEN,
     mongoUri: given.MONGODB_URI,
+    redisUrl: given.REDIS_URL,
+    leaseMs: given.LATCHKEY_LEASE_MS,
     tls: { ca: given.LATCHKEY_TLS_CA, cert: given.LATCHKEY_TLS_CERT, key: given.LATCHKEY_TLS_KEY },
     identityAddress: given.LATCHKEY_IDENTITY_ADDRESS,
     keyAddress: given.LATCHKEY_KEY_ADDRESS,

@@ -4,6 +4,7 @@ import type mongoose from 'mongoose';
 import { auditDocument, type AuditQuery, type Change, listAudit } from './audit';
 import { settledWithin } from './bounded';
 import { type Checkpoint, noCheckpoint } from './checkpoint';
+import { type EntityKind } from './entities';
 import { eventsOf, forgetInvalidation, INVALIDATION, invalidation } from './invalidation';
 import { type LiveBarrier } from './live/live-barrier';
 import { type AuditDocument, collectionsOf, type Collections, DURABLE, prepareCollections } from './collections';
@@ -28,7 +29,7 @@ export interface Transaction {
    * replica holds it any more. To be called before anything is looked up that may refuse the change, so that a refusal which
    * means "it is so already" is one that holds everywhere too. `hashes`: all under which a key is, was or becomes found.
    */
-  changed(kind: string, id: string, hashes?: readonly string[]): void;
+  changed(kind: EntityKind, id: string, hashes?: readonly string[]): void;
   /**
    * Takes a promise back, because its work is done by this very change.
    * @throws AppError ABORTED (SETTLED_ELSEWHERE) with `mustExist` when it is gone: somebody else has finished the work.

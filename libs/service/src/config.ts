@@ -43,5 +43,7 @@ export const fields = {
     .default([]),
   mongoUri: z.string().regex(/^mongodb(\+srv)?:\/\//, 'must begin with mongodb:// or mongodb+srv://'),
   redisUrl: z.string().regex(/^rediss?:\/\//, 'must begin with redis:// or rediss://'),
+  // Shorter than a second, one slow write of the database would void it; longer than a minute, a partition would hold every change up.
+  leaseMs: z.coerce.number().int().min(1_000).max(60_000).default(5_000),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 } as const;

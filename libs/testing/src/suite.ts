@@ -142,6 +142,6 @@ function environment(
     if (other !== app) env[`LATCHKEY_${other.toUpperCase()}_ADDRESS`] = addresses[other] ?? '';
   }
   if (app !== 'worker') env.MONGODB_URI = options.database.uri;
-  if (app === 'identity' || app === 'worker') env.REDIS_URL = options.redis.uri;
+  env.REDIS_URL = options.redis.uri;
   return { ...env, ...options.env?.all, ...options.env?.[name] };
 }

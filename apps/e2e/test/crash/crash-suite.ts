@@ -29,7 +29,8 @@ export class CrashSuite {
   static async start(app: App): Promise<CrashSuite> {
     const suite = await startTestSuite({
       mains: { [app]: join(repositoryRoot, 'apps', app, 'dist/crash-main.js') },
-      env: { [app]: { LATCHKEY_TEST_CRASH_FILE: '' } },
+      // Writers wait for a killed replica until its lease is over: a short one, since a great many are killed here.
+      env: { all: { LATCHKEY_LEASE_MS: '1000' }, [app]: { LATCHKEY_TEST_CRASH_FILE: '' } },
     });
     const armFile = join(suite.dir, 'crash');
     await suite.processes[app].restart({ env: { LATCHKEY_TEST_CRASH_FILE: armFile } });

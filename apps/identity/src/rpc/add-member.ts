@@ -1,3 +1,4 @@
+import { membershipHash } from '@latchkey/coherence';
 import { identityV1 } from '@latchkey/proto';
 import { organizationNotFound, type PrincipalContext } from '@latchkey/service';
 import { typeid } from 'typeid-js';
@@ -37,6 +38,8 @@ export const addMember =
         seatEpoch: 0,
         reopening: [],
       };
+      // Before the insert: MEMBER_EXISTS, too, is said only when everybody knows it.
+      tx.changed('member', row._id, [membershipHash(organizationId, userId)]);
       await deps.members.insert(row, tx.session);
       tx.audit({ organizationId, object: { kind: 'member', id: row._id }, changed: ['user_id', 'state'] });
       tx.enqueue({

@@ -33,6 +33,7 @@ export const removeMember =
         // Without a live member too: a repeat gets the first answer from here, and only then is there nothing to
         // remove.
         const { answer } = await deps.mutations.run(ctx, identityV1.RemoveMemberResponse, async (tx) => {
+          tx.changed('member', memberId);
           const deletionId = seat && (await removeClosed(deps, tx, seat));
           if (deletionId) return { deletionId };
           const member = await find(tx.session);

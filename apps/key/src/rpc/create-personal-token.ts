@@ -80,6 +80,7 @@ async function revokeAgain(
 ): Promise<void> {
   const { id, organizationId } = token;
   await mutations.run(withoutRequestId(ctx), keyV1.DeletePersonalTokenResponse, async (tx) => {
+    tx.changed('key', id);
     const why = { revokedBecause: 'PRINCIPAL_REMOVED', revokeTime: tx.now } as const;
     const revoked = await keys.revoke([id], why, tx.session);
     await owners.count(token, { live: -revoked, revoked }, tx.session);

@@ -12,6 +12,7 @@ export const deletePersonalToken =
     const { organizationId, tokenId } = request;
     const { principalId: memberId } = ctx.principal;
     const { answer } = await mutations.run(ctx, keyV1.DeletePersonalTokenResponse, async (tx) => {
+      tx.changed('key', tokenId);
       const token = await keys.findToken(organizationId, memberId, tokenId, tx.session);
       if (!token) throw keyNotFound(tokenId);
       await keys.revoke([tokenId], { revokedBecause: 'DELETED', revokeTime: tx.now }, tx.session);

@@ -9,6 +9,7 @@ export const deleteServiceKey =
   async (request: keyV1.DeleteServiceKeyRequest, ctx: PrincipalContext): Promise<keyV1.DeleteServiceKeyResponse> => {
     const { organizationId, keyId } = request;
     const { answer } = await deps.mutations.run(ctx, keyV1.DeleteServiceKeyResponse, async (tx) => {
+      tx.changed('key', keyId);
       const key = await deps.keys.findServiceKey(organizationId, keyId, tx.session);
       if (!key) throw keyNotFound(keyId);
       await deps.keys.revoke([keyId], { revokedBecause: 'DELETED', revokeTime: tx.now }, tx.session);

@@ -16,6 +16,7 @@ export const revokeMemberTokens =
 
     const { answer } = await mutations.run(ctx, keyV1.RevokeMemberTokensResponse, async (tx) => {
       const live = await keys.listTokens({ organizationId, memberId, limit: BATCH + 1 }, tx.session);
+      // No event: what every memory knows of the member already refuses all of its tokens, for ever.
       const ids = live.slice(0, BATCH).map((token) => token._id);
       if (ids.length > 0) {
         const why = { revokedBecause: 'PRINCIPAL_REMOVED', deletionId, revokeTime: tx.now } as const;

@@ -7,6 +7,7 @@ export const setLegacySunset =
   async (request: keyV1.SetLegacySunsetRequest, ctx: PrincipalContext): Promise<keyV1.SetLegacySunsetResponse> => {
     const { organizationId, sunsetTime } = request;
     const { answer } = await mutations.run(ctx, keyV1.SetLegacySunsetResponse, async (tx) => {
+      tx.changed('sunset', organizationId);
       // The contract requires the field, and that was checked before; its type cannot know.
       if (!sunsetTime) throw new TypeError('a request without sunset_time has passed validation');
       await sunsets.set(organizationId, sunsetTime, tx.session);

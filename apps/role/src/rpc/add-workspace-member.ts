@@ -17,6 +17,7 @@ export const addWorkspaceMember =
     const { organizationId, workspaceId, memberId, roleId } = request;
     await assertAlive(deps, request, ctx);
     const { answer } = await deps.mutations.run(ctx, roleV1.AddWorkspaceMemberResponse, async (tx) => {
+      tx.changed('binding', memberId);
       const catalogue = await deps.catalogues.read(tx.session);
       const binding = await deps.bindings.findLive(organizationId, memberId, tx.session);
       if (binding === undefined) throw principalNotFound(memberId);
@@ -57,6 +58,7 @@ async function undo(
 ): Promise<void> {
   // The request_id belongs to the change that is undone here.
   await deps.mutations.run({ ...ctx, requestId: '' }, roleV1.RemoveWorkspaceMemberResponse, async (tx) => {
+    tx.changed('binding', memberId);
     const binding = await deps.bindings.findLive(organizationId, memberId, tx.session);
     if (binding === undefined || roleIn(binding, workspaceId) === undefined) return { binding: undefined };
     const written = await writeBinding(deps, binding, withRoleIn(binding, workspaceId, undefined), tx);

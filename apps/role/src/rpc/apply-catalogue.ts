@@ -1,3 +1,5 @@
+import { CATALOGUE_ID } from '@latchkey/coherence';
+import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
 import { roleV1 } from '@latchkey/proto';
 import { type CallContext } from '@latchkey/service';
 import { applyCatalogue as applied, BUILT_INS, type WantedPermission } from '../catalogue';
@@ -24,6 +26,9 @@ export async function apply(
   { onlyFirst = false } = {},
 ): Promise<roleV1.ApplyCatalogueResponse> {
   const { answer } = await mutations.run(ctx, roleV1.ApplyCatalogueResponse, async (tx) => {
+    tx.changed('catalogue', CATALOGUE_ID);
+    // The built-in roles are made of the catalogue.
+    for (const roleId of Object.values(BUILT_IN_ROLE_IDS)) tx.changed('role', roleId);
     const current = await catalogues.read(tx.session);
     if (onlyFirst && current.version > 0) return { version: current.version, added: 0, retired: 0 };
     const { catalogue, added, retired } = applied(current, wanted);

@@ -35,6 +35,7 @@ export const bindPrincipal =
     }
 
     const { answer } = await deps.mutations.run(ctx, roleV1.BindPrincipalResponse, async (tx) => {
+      tx.changed('binding', principalId);
       // A repeat of this very call, from a relay, may have been quicker.
       const twin = await deps.bindings.find(principalId, tx.session);
       if (twin) return { binding: toProtoBinding(assertSame(twin, organizationId)) };

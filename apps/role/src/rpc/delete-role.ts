@@ -10,6 +10,7 @@ export const deleteRole =
     const { organizationId, roleId, etag } = request;
     if (isBuiltInRole(roleId)) throw systemRole(roleId);
     const { answer } = await mutations.run(ctx, roleV1.DeleteRoleResponse, async (tx) => {
+      tx.changed('role', roleId);
       const current = await roles.find(organizationId, roleId, tx.session);
       if (current === undefined) throw roleNotFound(roleId);
       if (etag !== '' && etag !== String(current.version)) throw staleEtag();

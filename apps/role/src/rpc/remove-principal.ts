@@ -10,6 +10,7 @@ export const removePrincipal =
   async (request: roleV1.RemovePrincipalRequest, ctx: CallContext): Promise<roleV1.RemovePrincipalResponse> => {
     const { organizationId, principalId } = request;
     const { answer } = await deps.mutations.run(ctx, roleV1.RemovePrincipalResponse, async (tx) => {
+      tx.changed('binding', principalId);
       const binding = await deps.bindings.find(principalId, tx.session);
       if (binding && binding.organizationId !== organizationId) throw principalNotFound(principalId);
       if (binding?.removed) return binding.removed;

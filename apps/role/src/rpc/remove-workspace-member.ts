@@ -15,6 +15,7 @@ export const removeWorkspaceMember =
   ): Promise<roleV1.RemoveWorkspaceMemberResponse> => {
     const { organizationId, workspaceId, memberId } = request;
     const { answer } = await deps.mutations.run(ctx, roleV1.RemoveWorkspaceMemberResponse, async (tx) => {
+      tx.changed('binding', memberId);
       const catalogue = await deps.catalogues.read(tx.session);
       const binding = await deps.bindings.findLive(organizationId, memberId, tx.session);
       const currentId = binding && roleIn(binding, workspaceId);

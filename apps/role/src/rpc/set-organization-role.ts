@@ -18,6 +18,7 @@ export const setOrganizationRole =
   ): Promise<roleV1.SetOrganizationRoleResponse> => {
     const { organizationId, memberId, roleId, etag } = request;
     const { answer } = await deps.mutations.run(ctx, roleV1.SetOrganizationRoleResponse, async (tx) => {
+      tx.changed('binding', memberId);
       const catalogue = await deps.catalogues.read(tx.session);
       const binding = await deps.bindings.findLive(organizationId, memberId, tx.session);
       if (binding === undefined) throw principalNotFound(memberId);

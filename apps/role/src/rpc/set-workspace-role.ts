@@ -12,6 +12,7 @@ export const setWorkspaceRole =
   async (request: roleV1.SetWorkspaceRoleRequest, ctx: PrincipalContext): Promise<roleV1.SetWorkspaceRoleResponse> => {
     const { organizationId, workspaceId, memberId, roleId, etag } = request;
     const { answer } = await deps.mutations.run(ctx, roleV1.SetWorkspaceRoleResponse, async (tx) => {
+      tx.changed('binding', memberId);
       const catalogue = await deps.catalogues.read(tx.session);
       const binding = await deps.bindings.findLive(organizationId, memberId, tx.session);
       const currentId = binding && roleIn(binding, workspaceId);

@@ -21,6 +21,7 @@ export const updateRole =
     const { organizationId, roleId, etag } = request;
     if (isBuiltInRole(roleId)) throw systemRole(roleId);
     const { answer } = await mutations.run(ctx, roleV1.UpdateRoleResponse, async (tx) => {
+      tx.changed('role', roleId);
       const catalogue = await catalogues.read(tx.session);
       const current = await roles.find(organizationId, roleId, tx.session);
       if (current === undefined) throw roleNotFound(roleId);

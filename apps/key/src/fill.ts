@@ -1,0 +1,74 @@
+import { CATALOGUE_ID, type EntityKind, type FillResult, membershipHash, type Subject } from '@latchkey/coherence';
+import { type CallContext } from '@latchkey/service';
+import { type FactSource } from './facts';
+import { hashesOf } from './key';
+import { type Value } from './known';
+
+/** Reads what memory lacks from whoever owns it. */
+export function fillFrom(source: FactSource, context: () => CallContext) {
+  return async (subject: Subject): Promise<FillResult<Value>> => {
+    const ctx = context();
+    if (subject.by === 'hash') return await byHash(source, subject.hash, ctx);
+    const { kind, id } = subject;
+    return result(subject, entityKind(kind), id, [], await byId(source, entityKind(kind), id, ctx));
+  };
+}
+
+async function byId(source: FactSource, kind: EntityKind, id: string, ctx: CallContext): Promise<Value | undefined> {
+  switch (kind) {
+    case 'sunset':
+      return await source.findLegacySunset(id);
+    case 'organization':
+      return await source.getOrganization(id, ctx);
+    case 'member':
+      return await source.getMember(id, ctx);
+    case 'workspace':
+      return await source.getWorkspace(id, ctx);
+    case 'binding':
+      return await source.getBinding(id, ctx);
+    case 'role':
+      return await source.getRole(id, ctx);
+    case 'catalogue':
+      return id === CATALOGUE_ID ? await source.getCatalogue(ctx) : undefined;
+    case 'key':
+      throw new Error('keys are found by hash');
+  }
+}
+
+/** A membership by its person, or a key by its secret; no hash of the one looks like one of the other. */
+async function byHash(source: FactSource, hash: string, ctx: CallContext): Promise<FillResult<Value>> {
+  const [organizationId = '', userId] = hash.split('/');
+  const subject: Subject = { by: 'hash', hash };
+  if (userId !== undefined) {
+    const member = await source.findMember(organizationId, userId, ctx);
+    return result(subject, 'member', member?.id ?? '', [membershipHash(organizationId, userId)], member);
+  }
+  const key = await source.findKey(hash);
+  return result(subject, 'key', key?._id ?? '', key ? hashesOf(key) : [], key);
+}
+
+function result(
+  subject: Subject,
+  kind: EntityKind,
+  id: string,
+  hashes: readonly string[],
+  value: Value | undefined,
+): FillResult<Value> {
+  if (value === undefined) return { entities: [], absent: [subject] };
+  return { entities: [{ kind, id, hashes, within: [], value }], absent: [] };
+}
+
+const KINDS: ReadonlySet<string> = new Set<EntityKind>([
+  'sunset',
+  'organization',
+  'member',
+  'workspace',
+  'binding',
+  'role',
+  'catalogue',
+]);
+
+function entityKind(kind: string): EntityKind {
+  if (!KINDS.has(kind)) throw new Error(`nothing of kind ${kind} can be read by id`);
+  return kind as EntityKind;
+}

@@ -1,0 +1,41 @@
+import { type Logger } from '@latchkey/service';
+import { openDatabase } from '../database';
+import { DEFAULTS, type Parameters } from '../protocol';
+import { type EpochChannel, NO_CHANNEL, openEpochChannel } from './epoch-channel';
+import { EPOCH_DATABASE, type EpochStore, openEpochStore } from './epoch-store';
+import { LiveBarrier } from './live-barrier';
+
+export interface CoherenceOptions {
+  readonly mongoUri: string;
+  /** Undefined: changes become visible through the database alone, within two poll intervals instead of milliseconds. */
+  readonly redisUrl: string | undefined;
+  /** L, ms; see {@link Parameters}. */
+  readonly leaseMs: number;
+  readonly log: Logger;
+}
+
+/** This process's part in keeping every memory coherent. */
+export interface Coherence {
+  readonly store: EpochStore;
+  readonly channel: EpochChannel;
+  readonly parameters: Parameters;
+  /** What mutations wait for. */
+  readonly barrier: LiveBarrier;
+}
+
+/** Opens the epoch and starts the writer's side; `onStop` is told how to end each part. */
+export async function openCoherence(
+  { mongoUri, redisUrl, leaseMs, log }: CoherenceOptions,
+  onStop: (stop: () => Promise<void> | void) => void,
+): Promise<Coherence> {
+  const database = await openDatabase(mongoUri, EPOCH_DATABASE);
+  onStop(() => database.close());
+  const store = await openEpochStore(database);
+  const channel = redisUrl === undefined ? NO_CHANNEL : openEpochChannel(redisUrl, log);
+  onStop(() => channel.close());
+  const parameters = { ...DEFAULTS, leaseMs };
+  const barrier = new LiveBarrier({ store, channel, parameters, log });
+  barrier.start();
+  onStop(() => barrier.stop());
+  return { store, channel, parameters, barrier };
+}
