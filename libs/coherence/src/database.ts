@@ -3,12 +3,17 @@ import mongoose from 'mongoose';
 /** For the database to be found, or found again, ms; less than any call may take. */
 const SELECTION_MS = 5_000;
 
+/** After which a connection that has gone silent counts as broken, ms; longer than any operation may take. */
+const SILENCE_MS = 20_000;
+
 /** Opens a service's own database. What writes must survive is stated here, whatever the URI says. */
 export async function openDatabase(uri: string, dbName: string): Promise<mongoose.Connection> {
   return await mongoose
     .createConnection(uri, {
       dbName,
       serverSelectionTimeoutMS: SELECTION_MS,
+      // A network that swallows everything would otherwise hold an operation for ever.
+      socketTimeoutMS: SILENCE_MS,
       writeConcern: { w: 'majority', journal: true },
       // Collections and indexes are made by an explicit step at start, before the first transaction.
       autoIndex: false,
