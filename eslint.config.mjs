@@ -64,7 +64,7 @@ export default defineConfig(
   },
   {
     files: ['**/*.ts'],
-    ignores: ['**/main.ts', '**/crash-main.ts', 'libs/testing/**', 'tools/**'],
+    ignores: ['**/main.ts', '**/test/*-main.ts', 'libs/testing/**', 'tools/**'],
     rules: {
       'no-restricted-properties': ['error', { object: 'process', property: 'env', message: noEnvironment }],
       'no-restricted-imports': [

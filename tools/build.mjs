@@ -1,5 +1,5 @@
-// Builds every app: apps/<app>/src/main.ts → apps/<app>/dist/main.js, and beside it the program that the crash tests start
-// in its place, apps/<app>/test/crash-main.ts → apps/<app>/dist/crash-main.js.
+// Builds every app: apps/<app>/src/main.ts → apps/<app>/dist/main.js, and beside it the programs that tests start in its
+// place, apps/<app>/test/*-main.ts → apps/<app>/dist/*-main.js.
 // `--if-stale` builds only what is older than its sources. Names of apps as arguments build only those.
 import { build } from 'esbuild';
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
@@ -10,9 +10,14 @@ import { parseArgs } from 'node:util';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values, positionals } = parseArgs({ options: { 'if-stale': { type: 'boolean' } }, allowPositionals: true });
 
-/** The entry files of an app: its program, and the one that dies where a test wants it to. */
-const entriesOf = (app) =>
-  ['src/main.ts', 'test/crash-main.ts'].map((entry) => join(ROOT, 'apps', app, entry)).filter(existsSync);
+/** The entry files of an app: its program, and those that tests start in its place. */
+function entriesOf(app) {
+  const main = join(ROOT, 'apps', app, 'src/main.ts');
+  if (!existsSync(main)) return [];
+  const tests = join(ROOT, 'apps', app, 'test');
+  const mains = existsSync(tests) ? readdirSync(tests).filter((name) => name.endsWith('-main.ts')) : [];
+  return [main, ...mains.map((name) => join(tests, name))];
+}
 
 /** Newest change at or below a path, in epoch ms. Folders count too: their time tells of files that were removed. */
 function newest(path) {

@@ -20,6 +20,8 @@ import { Redis } from 'ioredis';
 const { ALLOWED, PRINCIPAL_REMOVED } = keyV1.DecisionReason;
 /** Longer than the reconciler's patience and BullMQ's stall detection together, as this suite sets them. */
 const PATIENCE = { timeoutMs: 60_000, intervalMs: 100 };
+// Longer than that: a test that waits in vain then says for what, and closes what it has opened.
+jest.setTimeout(120_000);
 
 let suite: TestSuite;
 beforeAll(async () => {
@@ -84,18 +86,36 @@ async function liveTokensStored(memberId: string): Promise<number> {
   ).length;
 }
 
+/** With the worker held: every token is still stored, and only the tombstone of its member can refuse it. */
+async function whileWorkerIsHeld<T>(use: () => Promise<T>): Promise<T> {
+  const { worker } = suite.processes;
+  worker.signal('SIGSTOP');
+  try {
+    return await use();
+  } finally {
+    worker.signal('SIGCONT');
+  }
+}
+
 const openQueue = (): Queue =>
   new Queue(USER_DELETION_QUEUE, { prefix: QUEUE_PREFIX, connection: { url: suite.redis.uri } });
 
 test('user-deletion-revokes-tokens: refused on every replica when the call returns, then gone from the store', async () => {
   const doomed = await memberWithTokens(3);
   expect(await reasonsEverywhere(doomed.tenant, doomed.secrets[0] ?? '')).toEqual([ALLOWED, ALLOWED]);
-  const deletionId = await remove(doomed);
-  await expectRefusedEverywhere(doomed);
+  const deletionId = await whileWorkerIsHeld(async () => {
+    const id = await remove(doomed);
+    await expectRefusedEverywhere(doomed);
+    expect(await liveTokensStored(doomed.memberId)).toBe(3);
+    return id;
+  });
   const deletion = await completed(doomed, deletionId);
   expect([deletion.tokensDeleted, deletion.rolesRemoved]).toEqual([3, 2]);
   expect(await liveTokensStored(doomed.memberId)).toBe(0);
   await expectRefusedEverywhere(doomed);
+  const { organizationId, admin } = doomed.tenant;
+  const binding = suite.api.bindings.getBinding({ organizationId, principalId: doomed.memberId }, { as: admin.as });
+  await expect(binding).rejects.toMatchObject({ reason: 'PRINCIPAL_NOT_FOUND' });
 });
 
 test('deleting an account refuses the tokens of every membership at once', async () => {
@@ -106,10 +126,13 @@ test('deleting an account refuses the tokens of every membership at once', async
     { as: elsewhere.admin.as },
   );
   const { secret } = await newToken(suite.api, elsewhere.organizationId, doomed.as);
-  const { deletionIds } = await suite.api.users.deleteUser({ userId: doomed.userId });
-  expect(deletionIds).toHaveLength(2);
-  await expectRefusedEverywhere(doomed);
-  await expectRefusedEverywhere({ ...doomed, tenant: elsewhere, secrets: [secret] });
+  await whileWorkerIsHeld(async () => {
+    const { deletionIds } = await suite.api.users.deleteUser({ userId: doomed.userId });
+    expect(deletionIds).toHaveLength(2);
+    await expectRefusedEverywhere(doomed);
+    await expectRefusedEverywhere({ ...doomed, tenant: elsewhere, secrets: [secret] });
+  });
+  await eventually(async () => expect(await liveTokensStored(doomed.memberId)).toBe(0), PATIENCE);
   await eventually(async () => expect(await liveTokensStored(member?.id ?? '')).toBe(0), PATIENCE);
 });
 
@@ -134,30 +157,31 @@ test('token-created-during-deletion: whatever the order, no token of a removed m
 });
 
 test('worker-killed-mid-job: the job is taken up again and finishes', async () => {
-  const { worker, key } = suite.processes;
+  const { worker, role } = suite.processes;
   const doomed = await memberWithTokens(2);
   const queue = openQueue();
   worker.signal('SIGSTOP');
   let deletionId: string;
   try {
     deletionId = await remove(doomed);
-    // The worker finds its first dependency frozen, and is killed while it waits: in the middle of its job.
-    key.signal('SIGSTOP');
+    // The worker finds its second dependency frozen, and is killed while it waits: in the middle of its job, with the
+    // tokens deleted and nobody told how many there were.
+    role.signal('SIGSTOP');
     worker.signal('SIGCONT');
     await eventually(async () => {
+      expect(await liveTokensStored(doomed.memberId)).toBe(0);
       const active = await queue.getActive();
       expect(active.map((job) => job.id)).toContain(`ud-${deletionId}`);
     }, PATIENCE);
     await worker.kill();
   } finally {
-    key.signal('SIGCONT');
+    role.signal('SIGCONT');
     await queue.close();
   }
   await expectRefusedEverywhere(doomed);
   await worker.restart();
   const deletion = await completed(doomed, deletionId);
-  expect(deletion.tokensDeleted).toBe(2);
-  expect(await liveTokensStored(doomed.memberId)).toBe(0);
+  expect([deletion.tokensDeleted, deletion.rolesRemoved]).toEqual([2, 2]);
 });
 
 test('redis-flushed-during-deletion: the reconciler puts the job back', async () => {
@@ -240,6 +264,29 @@ test('a payload that cannot be read goes to the dead-letter set, and nowhere els
   }
 });
 
+test('a job that failed for good does not stand in the way: the reconciler adds another', async () => {
+  const doomed = await memberWithTokens(1);
+  const queue = openQueue();
+  try {
+    const { deletionId, job } = await whileWorkerIsHeld(async () => {
+      const id = await remove(doomed);
+      const added = await eventually(async () => {
+        const found = await queue.getJob(`ud-${id}`);
+        if (!found) throw new Error(`there is no job of ${id} yet`);
+        return found;
+      }, PATIENCE);
+      await added.updateData({});
+      return { deletionId: id, job: added };
+    });
+    const deletion = await completed(doomed, deletionId);
+    expect(await job.getState()).toBe('failed');
+    expect(deletion.attempts).toBeGreaterThan(1);
+    await job.remove();
+  } finally {
+    await queue.close();
+  }
+});
+
 test('service-keys-survive-their-creator', async () => {
   const doomed = await memberWithTokens(0);
   const { organizationId, workspaceId, admin } = doomed.tenant;
@@ -257,11 +304,14 @@ test('service-keys-survive-their-creator', async () => {
 
 test('rejoined-member-has-no-old-token', async () => {
   const doomed = await memberWithTokens(1);
-  const deletionId = await remove(doomed);
   const { organizationId, admin } = doomed.tenant;
-  const again = await suite.api.members.addMember({ organizationId, userId: doomed.userId }, { as: admin.as });
-  expect(again.member?.id).not.toBe(doomed.memberId);
-  await expectRefusedEverywhere(doomed);
+  const deletionId = await whileWorkerIsHeld(async () => {
+    const id = await remove(doomed);
+    const again = await suite.api.members.addMember({ organizationId, userId: doomed.userId }, { as: admin.as });
+    expect(again.member?.id).not.toBe(doomed.memberId);
+    await expectRefusedEverywhere(doomed);
+    return id;
+  });
   await completed(doomed, deletionId);
   await expectRefusedEverywhere(doomed);
   const { tokens } = await suite.api.tokens.listPersonalTokens({ organizationId }, { as: doomed.as });

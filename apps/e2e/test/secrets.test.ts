@@ -22,11 +22,24 @@ test('no log line and no stored document of a full run holds a secret', async ()
     (await api.serviceKeys.createServiceKey({ organizationId, name: 'bot', workspaceIds: [workspaceId] }, { as }))
       .secret,
   ];
+  const bot = { organizationId, name: 'once', workspaceIds: [workspaceId], requestId: 'once' };
+  const firstBot = await api.serviceKeys.createServiceKey(bot, { as });
+  const botAgain = await api.serviceKeys.createServiceKey(bot, { as });
+  expect([botAgain.key?.id, botAgain.secret, botAgain.secretAlreadyShown]).toEqual([firstBot.key?.id, '', true]);
+  secrets.push(firstBot.secret);
   const once = { organizationId, name: 'once', requestId: 'once' };
   const first = await api.tokens.createPersonalToken(once, { as });
   const again = await api.tokens.createPersonalToken(once, { as });
   expect([again.token?.id, again.secret, again.secretAlreadyShown]).toEqual([first.token?.id, '', true]);
   secrets.push(first.secret);
+  // Rotated ones too: the old secret works on, the new one is there; both once in an answer and nowhere else.
+  const rotate = { organizationId, tokenId: first.token?.id, overlap: { seconds: 3600n, nanos: 0 }, requestId: 'turn' };
+  const turned = await api.tokens.rotatePersonalToken(rotate, { as });
+  const turnedAgain = await api.tokens.rotatePersonalToken(rotate, { as });
+  expect([turnedAgain.secret, turnedAgain.secretAlreadyShown]).toEqual(['', true]);
+  const { keys } = await api.serviceKeys.listServiceKeys({ organizationId }, { as });
+  const turnedKey = await api.serviceKeys.rotateServiceKey({ organizationId, keyId: keys[0]?.id }, { as });
+  secrets.push(turned.secret, turnedKey.secret);
   const old = `ls__${randomBytes(16).toString('hex')}`;
   const sha256 = createHash('sha256').update(old).digest('hex');
   await api.legacyKeys.importLegacyKeys({ organizationId, workspaceId, keys: [{ sha256, name: 'old' }] }, { as });
@@ -36,11 +49,20 @@ test('no log line and no stored document of a full run holds a secret', async ()
   for (const secret of [...secrets, `${secrets[0]}x`, secrets[0]?.replace('lk_pat', 'lk_svc') ?? '']) {
     await api.authorization.authorize({ key: secret, permission: 'runs:read', workspaceId });
     await api.authorization.introspectKey({ key: secret });
+    await api.authorization.batchAuthorize({
+      checks: [
+        { key: secret, permission: 'runs:read', workspaceId, organizationId: '' },
+        { key: secret, permission: '', workspaceId: secret, organizationId: `${secret}${secret}` },
+      ],
+    });
     const misuses = [
+      api.tokens.rotatePersonalToken({ organizationId, tokenId: first.token?.id }, { as: { key: secret } }),
+      api.tokens.enablePersonalToken({ organizationId, tokenId: secret }, { as }),
       api.authorization.authorize({ key: secret, permission: '' }),
       api.authorization.authorize({ key: `${secret}${'y'.repeat(300)}`, permission: 'runs:read' }),
       api.members.removeMember({ organizationId, memberId: secret }, { as }),
       api.workspaces.createWorkspace({ organizationId, name: 'x' }, { as: { key: secret } }),
+      api.workspaces.createWorkspace({ organizationId, name: 'y', requestId: secret }, { as }),
       api.tokens.createPersonalToken({ organizationId, name: 'breed' }, { as: { key: secret } }),
     ];
     for (const outcome of await Promise.allSettled(misuses)) {

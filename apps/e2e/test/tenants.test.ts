@@ -29,6 +29,31 @@ async function reason(secret: string, question: Partial<keyV1.AuthorizeRequest>)
   return (await suite.api.authorization.authorize({ key: secret, permission: 'projects:read', ...question })).reason;
 }
 
+/** An object of each kind that is listed; the ids of all of them. */
+async function oneOfEach({ organizationId, workspaceId, admin }: Tenant): Promise<string[]> {
+  const options = { as: admin.as };
+  const { members, roles, serviceKeys } = suite.api;
+  const { id: tokenId } = await newToken(suite.api, organizationId, admin.as);
+  const { role } = await roles.createRole(
+    { organizationId, scope: roleV1.Scope.WORKSPACE, name: 'reader', permissions: ['runs:read'] },
+    options,
+  );
+  const { key } = await serviceKeys.createServiceKey(
+    { organizationId, name: 'bot', workspaceIds: [workspaceId] },
+    options,
+  );
+  const { userId } = await newUser(suite.api);
+  const { member } = await members.addMember(
+    { organizationId, userId, workspaceRoles: [{ workspaceId, roleId: BUILT_IN_ROLE_IDS.WORKSPACE_VIEWER }] },
+    options,
+  );
+  const leaver = await newUser(suite.api);
+  const left = await members.addMember({ organizationId, userId: leaver.userId }, options);
+  const { deletionId } = await members.removeMember({ organizationId, memberId: left.member?.id }, options);
+  const ids = [organizationId, workspaceId, admin.memberId, admin.userId, tokenId, userId, deletionId];
+  return [...ids, role?.id, key?.id, key?.serviceAccountId, member?.id, left.member?.id].map((id) => id ?? 'no id');
+}
+
 test('tenant-cannot-see-tenant: a key opens nothing in another organization, and is told nothing of it', async () => {
   const [ours, theirs] = [await newTenant(suite.api), await newTenant(suite.api)];
   const { secret } = await newToken(suite.api, ours.organizationId, ours.admin.as);
@@ -45,20 +70,47 @@ test('tenant-cannot-see-tenant: a key opens nothing in another organization, and
 
 test('a list shows its own organization only', async () => {
   const [ours, theirs] = [await newTenant(suite.api), await newTenant(suite.api)];
-  const { organizationId, admin } = ours;
+  const [own, foreign] = [await oneOfEach(ours), await oneOfEach(theirs)];
+  const { organizationId, workspaceId, admin } = ours;
   const options = { as: admin.as };
-  const lists = await Promise.all([
-    suite.api.members.listMembers({ organizationId }, options),
-    suite.api.workspaces.listWorkspaces({ organizationId }, options),
-    suite.api.bindings.listBindings({ organizationId }, options),
-    suite.api.organizations.listOrganizations({}, options),
-    ...Object.values(suite.api.audit).map((audit) => audit.listAuditEntries({ organizationId }, options)),
+  const { members, workspaces, bindings, organizations, deletions, roles, tokens, serviceKeys, audit } = suite.api;
+  const lists: Record<string, Promise<unknown>> = {
+    members: members.listMembers({ organizationId }, options),
+    workspaces: workspaces.listWorkspaces({ organizationId }, options),
+    bindings: bindings.listBindings({ organizationId }, options),
+    'bindings of a workspace': bindings.listBindings({ organizationId, workspaceId }, options),
+    organizations: organizations.listOrganizations({}, options),
+    deletions: deletions.listDeletions({ organizationId }, options),
+    roles: roles.listRoles({ organizationId }, options),
+    tokens: tokens.listPersonalTokens({ organizationId }, options),
+    'service keys': serviceKeys.listServiceKeys({ organizationId }, options),
+    'trail of identity': audit.identity.listAuditEntries({ organizationId }, options),
+    'trail of role': audit.role.listAuditEntries({ organizationId }, options),
+    'trail of key': audit.key.listAuditEntries({ organizationId }, options),
+  };
+  const shown = await Promise.all(
+    Object.entries(lists).map(async ([name, list]) => {
+      const text = JSON.stringify(await list);
+      return { name, own: own.some((id) => text.includes(id)), foreign: foreign.filter((id) => text.includes(id)) };
+    }),
+  );
+  expect(shown).toEqual(Object.keys(lists).map((name) => ({ name, own: true, foreign: [] })));
+});
+
+test('a token is its member’s alone: not even an admin sees, lists or deletes another’s', async () => {
+  const tenant = await newTenant(suite.api);
+  const { organizationId, admin } = tenant;
+  const member = await newMember(suite.api, tenant);
+  const { id: tokenId, secret } = await newToken(suite.api, organizationId, member.as);
+  const options = { as: admin.as };
+  const { tokens } = suite.api;
+  const attempts = await Promise.all([
+    refusal(tokens.getPersonalToken({ organizationId, tokenId }, options)),
+    refusal(tokens.deletePersonalToken({ organizationId, tokenId }, options)),
   ]);
-  const text = JSON.stringify(lists);
-  expect(text).toContain(organizationId);
-  for (const foreign of [theirs.organizationId, theirs.workspaceId, theirs.admin.memberId]) {
-    expect(text).not.toContain(foreign);
-  }
+  expect(attempts.map(({ code, reason }) => [code, reason])).toEqual(Array(2).fill(['NOT_FOUND', 'KEY_NOT_FOUND']));
+  expect((await tokens.listPersonalTokens({ organizationId }, options)).tokens).toEqual([]);
+  expect(await reason(secret, { permission: 'organization:read', organizationId })).toBe(REASON.ALLOWED);
 });
 
 test('last-admin: two admins who remove each other at the same moment leave one behind', async () => {

@@ -1,4 +1,12 @@
-import { auditTable, type Checkpoint, Mutations, openCoherence, OutboxRelay, ping } from '@latchkey/coherence';
+import {
+  auditTable,
+  type BarrierWrapper,
+  type Checkpoint,
+  Mutations,
+  openCoherence,
+  OutboxRelay,
+  ping,
+} from '@latchkey/coherence';
 import { auditV1, identityV1, keyV1, roleV1 } from '@latchkey/proto';
 import {
   client,
@@ -30,6 +38,8 @@ export interface IdentityOptions {
   readonly log?: Logger;
   /** For tests that end or hold the process between two steps. */
   readonly checkpoint?: Checkpoint;
+  /** For tests that show what breaks without the wait: what mutations wait for instead of the real barrier. */
+  readonly barrier?: BarrierWrapper;
   readonly now?: () => Date;
 }
 
@@ -44,7 +54,7 @@ export async function startIdentityApp(config: IdentityConfig, options: Identity
     const store = await openIdentityStore(config.mongoUri);
     onStop(() => store.connection.close());
     const { connection } = store;
-    const { barrier } = await openCoherence({ ...config, log }, onStop);
+    const { barrier } = await openCoherence({ ...config, log, barrier: options.barrier }, onStop);
     const dial = (serviceName: string, address: string) => {
       const channel = connect({ address, tls: config.tls, serviceName, log, checkpoint });
       onStop(() => channel.close());
@@ -63,6 +73,7 @@ export async function startIdentityApp(config: IdentityConfig, options: Identity
       ...store.stores,
       mutations,
       bindings: client(roleV1.BindingServiceClient, role),
+      serviceKeys: client(keyV1.ServiceKeyServiceClient, key),
     };
     await store.prepare();
     await mutations.prepare();
@@ -85,7 +96,13 @@ export async function startIdentityApp(config: IdentityConfig, options: Identity
         authorization: client(keyV1.AuthorizationServiceClient, key),
         findMember: async (organizationId, userId) => {
           const member = await store.stores.members.findLiveFact(organizationId, userId);
-          return member && { memberId: member._id, active: member.state === 'ACTIVE' };
+          return (
+            member && {
+              memberId: member._id,
+              active: member.state === 'ACTIVE',
+              suspended: member.state === 'SUSPENDED',
+            }
+          );
         },
       }),
       log,

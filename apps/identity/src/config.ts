@@ -22,7 +22,7 @@ export interface IdentityConfig {
   readonly deletionPendingTooLongMs: number;
   /** After how long the relay takes up a creation whose call seems to have died, ms. Longer than any call may take. */
   readonly followUpDelayMs: number;
-  /** After how long a seat that was closed for a removal is opened again if its owner is still there, ms. As above. */
+  /** After how long a seat that a dead call has closed is opened again if its owner is still there, ms. As above. */
   readonly seatClosingMs: number;
   readonly logLevel: LogLevel;
 }

@@ -1,5 +1,5 @@
 import { type Mutations } from '@latchkey/coherence';
-import { type roleV1 } from '@latchkey/proto';
+import { type keyV1, type roleV1 } from '@latchkey/proto';
 import { type Logger, type PromisedClient } from '@latchkey/service';
 import { type IdentityConfig } from './config';
 import { type DeletionStore } from './deletion-store';
@@ -21,5 +21,10 @@ export interface Deps {
   readonly deletions: DeletionStore;
   readonly mutations: Mutations;
   /** Whatever roles and seats people have is role's business. */
-  readonly bindings: Pick<BindingClient, 'bindPrincipal' | 'removePrincipal' | 'closeSeat' | 'reopenSeat'>;
+  readonly bindings: Pick<
+    BindingClient,
+    'bindPrincipal' | 'removePrincipal' | 'removeWorkspace' | 'closeSeat' | 'reopenSeat'
+  >;
+  /** Which keys act in a workspace is key's business. */
+  readonly serviceKeys: Pick<PromisedClient<typeof keyV1.ServiceKeyServiceClient>, 'removeWorkspace'>;
 }

@@ -38,6 +38,14 @@ export function memberExists(userId: string): AppError {
   });
 }
 
+export function staleEtag(): AppError {
+  return new AppError({
+    code: 'ABORTED',
+    reason: 'STALE_ETAG',
+    message: 'it has changed since it was read: read it again and repeat the change',
+  });
+}
+
 export function workspaceNameTaken(name: string): AppError {
   return new AppError({
     code: 'ALREADY_EXISTS',
@@ -77,6 +85,26 @@ export function workspaceTwice(index: number): AppError {
   });
 }
 
+/** One whose roles are not bound yet can neither be suspended nor reinstated. */
+export function memberJoining(memberId: string): AppError {
+  return new AppError({
+    code: 'FAILED_PRECONDITION',
+    reason: 'MEMBER_JOINING',
+    message: 'the member is still joining; wait until it is active, or remove it',
+    metadata: { member_id: memberId },
+  });
+}
+
+/** What the change was made from is no longer so: the seat was opened again meanwhile. */
+export function memberOvertaken(): AppError {
+  return new AppError({
+    code: 'ABORTED',
+    reason: 'MEMBER_OVERTAKEN',
+    message: 'the member was changed by others meanwhile; repeat the call with the same request_id',
+    retryAfterMs: 500,
+  });
+}
+
 /** What the removal was made from is no longer so: the seat was opened again, or a membership came into being. */
 export function removalOvertaken(): AppError {
   return new AppError({
@@ -87,12 +115,12 @@ export function removalOvertaken(): AppError {
   });
 }
 
-/** The seat of a removal that died is being opened again just now. */
+/** The seat is being opened again just now, after a change that died or at the end of a suspension. */
 export function seatBusy(memberId: string): AppError {
   return new AppError({
     code: 'UNAVAILABLE',
     reason: 'SEAT_BUSY',
-    message: 'an earlier removal of this member is being taken back; repeat the call',
+    message: 'an earlier change of this member is still being finished; repeat the call',
     metadata: { member_id: memberId },
     retryAfterMs: 500,
   });

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { membershipHash, type Transaction } from '@latchkey/coherence';
-import { type CallContext } from '@latchkey/service';
+import { type AppError, type CallContext, type PrincipalContext } from '@latchkey/service';
 import { typeid } from 'typeid-js';
 import { type Deps } from './deps';
-import { seatBusy } from './errors';
+import { memberOvertaken, seatBusy } from './errors';
 import { isRefusal } from './joining';
 import { isLive, type MemberRow } from './member';
 import { step } from './step';
@@ -11,9 +11,10 @@ import { step } from './step';
 // A member leaves in three steps: the intent is written down, role closes the seat, a transaction leaves the tombstone.
 // If the call dies in between, the relay finds the intent and opens the seat again. Both may believe that it is their
 // turn, so the last step commits only if no reopening has begun since the first (`seatEpoch`), and a reopening begins
-// with a write to the member that the last step writes too.
+// with a write to the member that the last step writes too. A suspension goes the same way, and so does its end, whose
+// closing of a closed seat asks role whether the actor may, and whose intent is what the seat is opened by.
 
-/** The intent to remove a member: its seat is closed, or about to be. */
+/** The intent to remove, suspend or reinstate a member: its seat is closed, or about to be. */
 export interface SeatClosing {
   readonly organizationId: string;
   readonly memberId: string;
@@ -36,15 +37,24 @@ export async function intendClosing(
     return live.map((member) => {
       if (member.reopening.length > 0) throw seatBusy(member._id);
       const { organizationId, _id: memberId, seatEpoch } = member;
-      const closing = randomUUID();
-      tx.enqueue({
-        kind: SEAT_CLOSING,
-        key: closing,
-        payload: { organizationId, memberId, closing, seatEpoch },
-        delayMs: deps.config.seatClosingMs,
-      });
-      return { organizationId, memberId, closing, seatEpoch };
+      const seat = { organizationId, memberId, closing: randomUUID(), seatEpoch };
+      promiseReopening(deps, tx, seat);
+      return seat;
     });
+  });
+}
+
+/** Should the call die, the relay opens the seat, unless its owner is gone or suspended by then. */
+export function promiseReopening(
+  deps: Pick<Deps, 'config'>,
+  tx: Pick<Transaction, 'enqueue'>,
+  { organizationId, memberId, closing, seatEpoch }: SeatClosing,
+): void {
+  tx.enqueue({
+    kind: SEAT_CLOSING,
+    key: closing,
+    payload: { organizationId, memberId, closing, seatEpoch },
+    delayMs: deps.config.seatClosingMs,
   });
 }
 
@@ -67,18 +77,69 @@ export async function closeSeat(
   }
 }
 
-/** Opens the seat of a member that is still there, whatever becomes of it, and ends the intent. */
+/**
+ * Opens the seat of a member that is still there and not suspended, whatever becomes of it, and ends the intent.
+ * @returns false when another reopening began meanwhile: the seat is open, but the intent must stay until none can open
+ * it any more
+ */
 export async function takeBackClosing(
   deps: Deps,
   { organizationId, memberId, closing }: Omit<SeatClosing, 'seatEpoch'>,
   ctx: CallContext,
-): Promise<void> {
-  const live = await step(deps, ctx, (tx) => deps.members.beginReopening(memberId, closing, tx.session));
-  if (live) await deps.bindings.reopenSeat({ organizationId, memberId }, ctx);
-  await step(deps, ctx, async (tx) => {
-    await deps.members.endReopening(memberId, closing, tx.session);
+): Promise<boolean> {
+  const seatEpoch = await step(deps, ctx, (tx) => deps.members.beginReopening(memberId, closing, tx.session));
+  if (seatEpoch !== undefined) await deps.bindings.reopenSeat({ organizationId, memberId }, ctx);
+  return await step(deps, ctx, async (tx) => {
+    if (seatEpoch !== undefined && !(await deps.members.endReopening(memberId, closing, seatEpoch, tx.session))) {
+      return false;
+    }
     await tx.settle(SEAT_CLOSING, closing);
+    return true;
   });
+}
+
+/** Brings the reopenings that are under way to their end, be it for a call that died. */
+export async function finishReopening(
+  deps: Deps,
+  member: Pick<MemberRow, '_id' | 'organizationId' | 'reopening'>,
+  ctx: CallContext,
+): Promise<void> {
+  const { _id: memberId, organizationId } = member;
+  for (const closing of member.reopening) await takeBackClosing(deps, { organizationId, memberId, closing }, ctx);
+}
+
+/** How often a change starts over when the seat was opened again under it. */
+const MAX_ATTEMPTS = 3;
+
+/**
+ * Makes a change for which the member's seat is closed first.
+ * @param wants whether a member in this state is to be changed; of others no seat is touched
+ * @param commit makes the change with a closed seat, or answers without one; throws `overtaken` to have it start over
+ */
+export async function withSeatClosed<A>(
+  deps: Deps,
+  { organizationId, memberId }: { readonly organizationId: string; readonly memberId: string },
+  wants: (member: MemberRow) => boolean,
+  commit: (seat: SeatClosing | undefined, overtaken: AppError) => Promise<A>,
+  ctx: PrincipalContext,
+): Promise<A> {
+  for (let attempt = 1; ; attempt++) {
+    const [seat] = await intendClosing(
+      deps,
+      async (tx) => {
+        const member = await deps.members.find(organizationId, memberId, tx.session);
+        return member && wants(member) ? [member] : [];
+      },
+      ctx,
+    );
+    if (seat) await closeSeat(deps, seat, ctx.principal.principalId, ctx);
+    const overtaken = memberOvertaken();
+    try {
+      return await commit(seat, overtaken);
+    } catch (error) {
+      if (error !== overtaken || attempt === MAX_ATTEMPTS) throw error;
+    }
+  }
 }
 
 /**

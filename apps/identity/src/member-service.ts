@@ -1,10 +1,13 @@
 import { type identityV1 } from '@latchkey/proto';
-import { granting, permission, rpc, type RpcTable } from '@latchkey/service';
+import { granting, permission, rpc, type RpcTable, self } from '@latchkey/service';
 import { type Deps } from './deps';
 import { addMember } from './rpc/add-member';
 import { getMember } from './rpc/get-member';
+import { leaveOrganization } from './rpc/leave-organization';
 import { listMembers } from './rpc/list-members';
+import { reinstateMember } from './rpc/reinstate-member';
 import { removeMember } from './rpc/remove-member';
+import { suspendMember } from './rpc/suspend-member';
 
 const inOrganization = { organization: 'organizationId' } as const;
 
@@ -14,4 +17,7 @@ export const memberTable = (deps: Deps) =>
     getMember: rpc(permission('organization:read', inOrganization), getMember(deps)),
     listMembers: rpc(permission('organization:read', inOrganization), listMembers(deps)),
     removeMember: rpc(permission('organization:manage-members', inOrganization), removeMember(deps)),
+    suspendMember: rpc(permission('organization:manage-members', inOrganization), suspendMember(deps)),
+    reinstateMember: rpc(granting(permission('organization:manage-members', inOrganization)), reinstateMember(deps)),
+    leaveOrganization: rpc(self({ ...inOrganization, bearer: false }), leaveOrganization(deps)),
   }) satisfies RpcTable<identityV1.MemberServiceService>;

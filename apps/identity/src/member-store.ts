@@ -1,4 +1,4 @@
-import { type ClientSession, type Connection, Schema } from 'mongoose';
+import { type ClientSession, type Connection, Schema, type UpdateQuery } from 'mongoose';
 import { isDuplicate } from './duplicate';
 import { memberExists } from './errors';
 import { memberKey, type MemberRow, type StoredRefusal } from './member';
@@ -26,12 +26,35 @@ schema.index({ userId: 1, _id: 1 });
 /** A linearizable read waits for a majority; without a limit it would wait for ever on a primary that was cut off. */
 const LINEARIZABLE_MS = 5_000;
 
-const LIVE: { $in: MemberRow['state'][] } = { $in: ['JOINING', 'ACTIVE'] };
+const LIVE: { $in: MemberRow['state'][] } = { $in: ['JOINING', 'ACTIVE', 'SUSPENDED'] };
+
+/** Those whose seat, if they have one, is to be open. */
+const SEATED: { $in: MemberRow['state'][] } = { $in: ['JOINING', 'ACTIVE'] };
+
+/** A member, and what was read of it before its seat was closed. */
+interface SeatOf {
+  readonly organizationId: string;
+  readonly memberId: string;
+  readonly seatEpoch: number;
+}
 
 export type MemberStore = ReturnType<typeof memberStore>;
 
 export function memberStore(connection: Connection) {
   const members = connection.model<MemberRow>('Member', schema, 'members');
+
+  async function changeState(
+    { organizationId, memberId, seatEpoch }: SeatOf,
+    from: MemberRow['state'] | typeof LIVE,
+    change: UpdateQuery<MemberRow>,
+    session: ClientSession,
+  ): Promise<MemberRow | undefined> {
+    const filter = { _id: memberId, organizationId, state: from, seatEpoch };
+    const changed = await members
+      .findOneAndUpdate(filter, change, { session, returnDocument: 'after' })
+      .lean<MemberRow>();
+    return changed ?? undefined;
+  }
 
   return {
     async prepare(): Promise<void> {
@@ -117,35 +140,43 @@ export function memberStore(connection: Connection) {
      * Leaves a tombstone; undefined when it is not live any more or its seat was opened again since `seatEpoch` was
      * read.
      */
-    async remove(
-      member: { organizationId: string; memberId: string; seatEpoch: number },
-      session: ClientSession,
-    ): Promise<MemberRow | undefined> {
-      const { organizationId, memberId, seatEpoch } = member;
-      const change = { $set: { state: 'REMOVED' }, $unset: { liveKey: 1 } } as const;
-      const removed = await members
-        .findOneAndUpdate({ _id: memberId, organizationId, state: LIVE, seatEpoch }, change, {
-          session,
-          returnDocument: 'after',
-        })
-        .lean<MemberRow>();
-      return removed ?? undefined;
+    async remove(seat: SeatOf, session: ClientSession): Promise<MemberRow | undefined> {
+      return await changeState(seat, LIVE, { $set: { state: 'REMOVED' }, $unset: { liveKey: 1 } }, session);
+    },
+
+    /** ACTIVE to SUSPENDED; undefined when it is not ACTIVE any more or its seat was opened again since. */
+    async suspend(seat: SeatOf, session: ClientSession): Promise<MemberRow | undefined> {
+      return await changeState(seat, 'ACTIVE', { $set: { state: 'SUSPENDED' } }, session);
     },
 
     /**
-     * From here on no removal that has closed the seat can commit. False when the member is not live: then nothing is
-     * to be opened.
+     * SUSPENDED to ACTIVE, and its seat begins to be opened; undefined when it is not SUSPENDED any more, or was
+     * reinstated and suspended again since.
      */
-    async beginReopening(memberId: string, closing: string, session: ClientSession): Promise<boolean> {
-      const change = { $addToSet: { reopening: closing }, $inc: { seatEpoch: 1 } };
-      return (await members.updateOne({ _id: memberId, state: LIVE }, change, { session })).matchedCount === 1;
+    async reinstate(seat: SeatOf & { closing: string }, session: ClientSession): Promise<MemberRow | undefined> {
+      const change = { $set: { state: 'ACTIVE' }, ...opening(seat.closing) } as const;
+      return await changeState(seat, 'SUSPENDED', change, session);
     },
 
-    /** The seat is open: removals may begin again. */
-    async endReopening(memberId: string, closing: string, session: ClientSession): Promise<void> {
-      await members.updateOne({ _id: memberId }, { $pull: { reopening: closing } }, { session });
+    /**
+     * From here on nothing that has closed the seat can commit. Undefined when the member is not one whose seat is to be
+     * open: then nothing is to be opened. Else the count that tells whether this reopening was the last to begin.
+     */
+    async beginReopening(memberId: string, closing: string, session: ClientSession): Promise<number | undefined> {
+      const begun = await members
+        .findOneAndUpdate({ _id: memberId, state: SEATED }, opening(closing), { session, returnDocument: 'after' })
+        .lean<MemberRow>();
+      return begun?.seatEpoch;
+    },
+
+    /** The seat is open, and may be closed anew; false when another reopening has begun and is perhaps not done. */
+    async endReopening(memberId: string, closing: string, seatEpoch: number, session: ClientSession): Promise<boolean> {
+      const change = { $pull: { reopening: closing } };
+      return (await members.updateOne({ _id: memberId, seatEpoch }, change, { session })).matchedCount === 1;
     },
   };
 }
+
+const opening = (closing: string) => ({ $addToSet: { reopening: closing }, $inc: { seatEpoch: 1 } }) as const;
 
 const afterId = (after: string | undefined) => (after === undefined ? {} : { _id: { $gt: after } });

@@ -6,19 +6,19 @@ export interface MemberRow {
   _id: string;
   organizationId: string;
   userId: string;
-  /** JOINING authorizes nothing yet, REMOVED never again. */
-  state: 'JOINING' | 'ACTIVE' | 'REMOVED';
+  /** JOINING authorizes nothing yet, SUSPENDED not for now, REMOVED never again. */
+  state: 'JOINING' | 'ACTIVE' | 'SUSPENDED' | 'REMOVED';
   /** Unique: a person is a member once. A tombstone has none, so that the person may come again, as a new member. */
   liveKey?: string;
   createTime: Date;
   /** Why it never completed: the answer for whoever repeats the call that made it. */
   refusal?: StoredRefusal;
   /**
-   * Counts how often the seat was opened again. A removal commits only while it reads what it read before it closed the
-   * seat.
+   * Counts how often the seat was opened again. A removal, a suspension and the end of one commit only while it reads what
+   * it read before the seat was closed for them.
    */
   seatEpoch: number;
-  /** Reopenings under way, by the closing they take back; while there is one, no new removal begins. */
+  /** Reopenings under way, by the closing they take back; while there is one, no seat is closed anew. */
   reopening: string[];
 }
 
@@ -29,6 +29,7 @@ export function memberKey(organizationId: string, userId: string): string {
   return `${organizationId}:${userId}`;
 }
 
+/** Whether the membership is still there, be it suspended. */
 export function isLive(row: Pick<MemberRow, 'state'>): boolean {
   return row.state !== 'REMOVED';
 }

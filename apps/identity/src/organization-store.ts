@@ -2,9 +2,18 @@ import { type ClientSession, type Connection, Schema } from 'mongoose';
 import { type OrganizationRow } from './organization';
 
 const text = { type: String, required: true };
+const flag = { type: Boolean, required: true };
 
 const schema = new Schema<OrganizationRow>(
-  { _id: text, displayName: text, state: text, founderMemberId: text, createTime: { type: Date, required: true } },
+  {
+    _id: text,
+    displayName: text,
+    state: text,
+    founderMemberId: text,
+    createTime: { type: Date, required: true },
+    settings: { type: new Schema({ delegateServiceKeys: flag, personalTokensDisabled: flag }, { _id: false }) },
+    version: { type: Number, required: true },
+  },
   { autoCreate: false, autoIndex: false, versionKey: false },
 );
 
@@ -37,6 +46,12 @@ export function organizationStore(connection: Connection) {
     /** Those of the ids that exist, in any order. */
     async findAll(ids: readonly string[]): Promise<OrganizationRow[]> {
       return await organizations.find({ _id: { $in: [...ids] } }).lean<OrganizationRow[]>();
+    },
+
+    /** Writes name, settings and version. */
+    async update(row: OrganizationRow, session: ClientSession): Promise<void> {
+      const { _id, displayName, settings, version } = row;
+      await organizations.updateOne({ _id }, { $set: { displayName, settings, version } }, { session });
     },
 
     /** CREATING to ACTIVE, or to DELETED when it cannot come to be; false when it is not CREATING any more. */

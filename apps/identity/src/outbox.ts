@@ -6,9 +6,13 @@ import { type Deps } from './deps';
 import { finishJoining, isRefusal, JOINING, joiningOf, PRINCIPAL_REMOVAL } from './joining';
 import { SEAT_CLOSING, takeBackClosing, USER_DELETION } from './leaving';
 import { text } from './payload';
+import { removeSomeOfWorkspace, WORKSPACE_REMOVAL } from './workspace-removal';
 
 /** How long one delivery may take, ms. */
 const TIMEOUT_MS = 10_000;
+
+/** After a seat was opened while somebody else was opening it, ms. */
+const SEAT_RETRY_MS = 1_000;
 
 /** While Redis is away, ms. It costs next to nothing, and tokens are waiting to be deleted. */
 const QUEUE_RETRY_MS = 2_000;
@@ -46,8 +50,14 @@ export function outboxHandlers(deps: Deps, options: Options): Readonly<Record<st
 
     [SEAT_CLOSING]: handler(async ({ key, payload }, ctx) => {
       const organizationId = text(payload, 'organizationId');
-      await takeBackClosing(deps, { organizationId, memberId: text(payload, 'memberId'), closing: key }, ctx);
-      return 'done';
+      const closing = { organizationId, memberId: text(payload, 'memberId'), closing: key };
+      return (await takeBackClosing(deps, closing, ctx)) ? 'done' : { againInMs: SEAT_RETRY_MS };
+    }),
+
+    [WORKSPACE_REMOVAL]: handler(async ({ payload }, ctx) => {
+      const organizationId = text(payload, 'organizationId');
+      const workspace = { organizationId, workspaceId: text(payload, 'workspaceId') };
+      return (await removeSomeOfWorkspace(deps, workspace, ctx)) ? { againInMs: 0 } : 'done';
     }),
 
     [USER_DELETION]: handler(({ key, payload }) =>

@@ -47,6 +47,13 @@ export function workspaceStore(connection: Connection) {
       return (await workspaces.findOne(filter).lean<WorkspaceRow>()) ?? undefined;
     },
 
+    /** Leaves a tombstone, whose name is free again; false when it is not a live workspace of this very organization. */
+    async remove(organizationId: string, workspaceId: string, session: ClientSession): Promise<boolean> {
+      const filter = { _id: workspaceId, organizationId, state: 'ACTIVE' } as const;
+      const change = { $set: { state: 'DELETED' }, $unset: { liveKey: 1 } } as const;
+      return (await workspaces.updateOne(filter, change, { session })).matchedCount === 1;
+    },
+
     /** For decisions: the primary's confirmed state, whatever happened a moment ago. */
     async findFact(workspaceId: string): Promise<WorkspaceRow | undefined> {
       const query = workspaces.findById(workspaceId).read('primary').readConcern('linearizable');

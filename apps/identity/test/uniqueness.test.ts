@@ -65,7 +65,12 @@ test('facts say what there is, and nothing about what there is not', async () =>
   const founder = await newOrganization(world);
   const made = (await workspace(founder, 'production')).workspace;
   const { organizationId } = founder;
-  expect((await getOrganizationFact(world.deps)({ organizationId })).fact).toEqual({ organizationId, active: true });
+  expect((await getOrganizationFact(world.deps)({ organizationId })).fact).toEqual({
+    organizationId,
+    active: true,
+    delegateServiceKeys: false,
+    personalTokensDisabled: false,
+  });
   expect((await getWorkspaceFact(world.deps)({ workspaceId: made?.id ?? '' })).fact).toMatchObject({
     organizationId,
     active: true,

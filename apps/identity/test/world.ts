@@ -41,6 +41,8 @@ export function memoryRole() {
     bound,
     removed,
     calls,
+    /** How many batches of a workspace's removal are still to come after the next. */
+    more: 0,
     before: (_call: string): Promise<void> => Promise.resolve(),
   };
   const begin = async (call: string): Promise<void> => {
@@ -65,6 +67,10 @@ export function memoryRole() {
       bound.delete(principalId);
       admins.delete(principalId);
       return { rolesRemoved: 1 };
+    },
+    async removeWorkspace({ workspaceId }) {
+      await begin(`remove ${workspaceId}`);
+      return { rolesRemoved: 1, more: role.more-- > 0 };
     },
     async closeSeat({ organizationId, memberId }) {
       await begin(`close ${memberId}`);
@@ -113,6 +119,12 @@ export async function startWorld() {
   await store.prepare();
   await mutations.prepare();
   const { role, bindings } = memoryRole();
+  const serviceKeys: Deps['serviceKeys'] = {
+    removeWorkspace: ({ workspaceId }) => {
+      role.calls.push(`keys ${workspaceId}`);
+      return Promise.resolve({ keysChanged: 0, keysRevoked: 0, more: false });
+    },
+  };
   const { state: jobs, queue } = memoryQueue();
   const deps: Deps = {
     log,
@@ -120,6 +132,7 @@ export async function startWorld() {
     ...store.stores,
     mutations,
     bindings,
+    serviceKeys,
   };
   const handlers = outboxHandlers(deps, { queue, deletionPendingTooLongMs: 30_000 });
 

@@ -1,5 +1,6 @@
 import {
   auditTable,
+  type BarrierWrapper,
   type Checkpoint,
   ENTITY_KINDS,
   LiveReplica,
@@ -34,6 +35,7 @@ import { legacyKeyTable } from './legacy-key-service';
 import { legacySunsetStore } from './legacy-sunset-store';
 import { personalTokenTable } from './personal-token-service';
 import { remoteFacts } from './remote-facts';
+import { roleChanges } from './role-change';
 import { followUps } from './service-account';
 import { serviceKeyTable } from './service-key-service';
 import { tokenOwnerStore } from './token-owner-store';
@@ -47,6 +49,8 @@ export interface KeyAppOptions {
   readonly log?: Logger;
   /** Tests end or hold the process between steps with it. */
   readonly checkpoint?: Checkpoint;
+  /** For tests that show what breaks without the wait: what mutations wait for instead of the real barrier. */
+  readonly barrier?: BarrierWrapper;
   /** Epoch milliseconds. */
   readonly now?: () => number;
 }
@@ -62,7 +66,7 @@ export async function startKeyApp(
     const database = await openDatabase(config.mongoUri, DATABASE);
     onStop(() => database.close());
 
-    const coherence = await openCoherence({ ...config, log }, onStop);
+    const coherence = await openCoherence({ ...config, log, barrier: options.barrier }, onStop);
     const { barrier } = coherence;
     const mutations = new Mutations({ connection: database, log, checkpoint, barrier, now: () => new Date(now()) });
     const keys = keyStore(database);
@@ -101,13 +105,14 @@ export async function startKeyApp(
       source,
       judge: judge({ memory, brand: config.brand }),
       bindings: client(roleV1.BindingServiceClient, role),
+      now,
       brand: config.brand,
       followUpDelayMs: config.followUpDelayMs,
     };
 
     const relay = new OutboxRelay({
       connection: database,
-      handlers: { ...followUps(deps, log), ...mutations.sweeper },
+      handlers: { ...followUps(deps, log), ...roleChanges(deps, log), ...mutations.sweeper },
       log,
       checkpoint,
     });

@@ -3,6 +3,7 @@ import { callerOnly, rpc, type RpcTable } from '@latchkey/service';
 import { type Deps } from './deps';
 import { authorize } from './rpc/authorize';
 import { authorizeUser } from './rpc/authorize-user';
+import { batchAuthorize } from './rpc/batch-authorize';
 import { introspectKey } from './rpc/introspect-key';
 
 /** @param checkers callers that may ask about keys, besides the services that guard their own RPCs by it */
@@ -11,6 +12,7 @@ export const authorizationTable = (deps: Pick<Deps, 'judge'>, checkers: readonly
   const check = callerOnly(...new Set([...services, ...checkers]));
   return {
     authorize: rpc(check, authorize(deps)),
+    batchAuthorize: rpc(check, batchAuthorize(deps)),
     authorizeUser: rpc(callerOnly(...services), authorizeUser(deps)),
     introspectKey: rpc(check, introspectKey(deps)),
   } satisfies RpcTable<keyV1.AuthorizationServiceService>;

@@ -16,6 +16,8 @@ export interface Deps {
   readonly source: FactSource;
   readonly judge: Judge;
   readonly bindings: PromisedClient<typeof roleV1.BindingServiceClient>;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
   /** First part of every secret. */
   readonly brand: string;
   /** How long the outbox leaves a follow-up to the call that is at it, ms. */

@@ -11,6 +11,51 @@ export function keyNotFound(keyId: string): AppError {
   });
 }
 
+/** What the organization's administrators have chosen; nothing is wrong with the request. */
+export function personalTokensDisabled(organizationId: string): AppError {
+  return new AppError({
+    code: 'FAILED_PRECONDITION',
+    reason: 'PERSONAL_TOKENS_DISABLED',
+    message: 'the organization lets nobody create personal tokens at present',
+    metadata: { organization_id: organizationId },
+  });
+}
+
+export function keyExpired(keyId: string): AppError {
+  return new AppError({
+    code: 'FAILED_PRECONDITION',
+    reason: 'KEY_EXPIRED',
+    message: 'the key has expired, for good; create another',
+    metadata: { key_id: keyId },
+  });
+}
+
+export function legacyKey(keyId: string): AppError {
+  return new AppError({
+    code: 'FAILED_PRECONDITION',
+    reason: 'LEGACY_KEY',
+    message: 'a legacy key has no other secret; create a service key in its place',
+    metadata: { key_id: keyId },
+  });
+}
+
+export function staleEtag(): AppError {
+  return new AppError({
+    code: 'ABORTED',
+    reason: 'STALE_ETAG',
+    message: 'it has changed since it was read: read it again and repeat the change',
+  });
+}
+
+export function updateInProgress(keyId: string): AppError {
+  return new AppError({
+    code: 'ABORTED',
+    reason: 'UPDATE_IN_PROGRESS',
+    message: 'another change of its role is under way: repeat the change in a moment',
+    metadata: { key_id: keyId },
+  });
+}
+
 export function tooManyTokens(limit: number): AppError {
   return new AppError({
     code: 'RESOURCE_EXHAUSTED',
@@ -20,14 +65,17 @@ export function tooManyTokens(limit: number): AppError {
   });
 }
 
-/** @param indices places in `permissions` of those that the catalogue lacks */
-export function unknownPermissions(indices: readonly number[]): AppError {
+/**
+ * @param field path of the list
+ * @param indices places in it of those that the catalogue lacks
+ */
+export function unknownPermissions(field: string, indices: readonly number[]): AppError {
   return new AppError({
     code: 'INVALID_ARGUMENT',
     reason: 'UNKNOWN_PERMISSION',
     message: 'the permission catalogue does not have every permission that the token is narrowed to',
     violations: indices.map((i) => ({
-      field: `permissions[${i}]`,
+      field: `${field}[${i}]`,
       rule: 'catalogue',
       description: 'must be a permission of the catalogue',
     })),
@@ -45,6 +93,15 @@ export function memberNotRemoved(memberId: string): AppError {
     reason: 'MEMBER_NOT_REMOVED',
     message: 'the member is still there, and its tokens stay',
     metadata: { member_id: memberId },
+  });
+}
+
+export function workspaceNotDeleted(workspaceId: string): AppError {
+  return new AppError({
+    code: 'FAILED_PRECONDITION',
+    reason: 'WORKSPACE_NOT_DELETED',
+    message: 'the workspace is still there, and keys act in it',
+    metadata: { workspace_id: workspaceId },
   });
 }
 

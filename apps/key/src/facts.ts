@@ -22,7 +22,7 @@ export interface FactSource {
   findKey(hash: string): Promise<KeyRecord | undefined>;
   /** When the organization's legacy keys end; undefined where nobody has moved it. */
   findLegacySunset(organizationId: string): Promise<Date | undefined>;
-  getOrganization(organizationId: string, ctx: CallContext): Promise<OrganizationFact | undefined>;
+  getOrganization(organizationId: string, ctx: CallContext): Promise<Organization | undefined>;
   getMember(memberId: string, ctx: CallContext): Promise<PrincipalFact | undefined>;
   /** The live membership of a person. */
   findMember(organizationId: string, userId: string, ctx: CallContext): Promise<PrincipalFact | undefined>;
@@ -30,6 +30,12 @@ export interface FactSource {
   getBinding(principalId: string, ctx: CallContext): Promise<BindingFact | undefined>;
   getRole(roleId: string, ctx: CallContext): Promise<RoleFact | undefined>;
   getCatalogue(ctx: CallContext): Promise<CatalogueFact>;
+}
+
+/** An organization, with what its administrators have chosen and no decision depends on. */
+export interface Organization extends OrganizationFact {
+  /** Whether nobody may create personal tokens. Absent: no. */
+  readonly personalTokensDisabled?: boolean;
 }
 
 /** How far to load: `liveness` is enough to say who somebody is, `decision` to say what they may. */
@@ -48,7 +54,7 @@ export function factsByKey(known: Known, hash: string, question: Question, depth
   const { organizationId } = record;
   const sunset = record.origin === 'LEGACY' ? known.findLegacySunset(organizationId) : undefined;
   // A dead key needs no other service to be refused, and must not wait for one.
-  const bare = keyFact(record, NO_CATALOGUE);
+  const bare = keyFact(record, hash, NO_CATALOGUE);
   if (checkKey(bare, nowMs, sunset?.getTime())) {
     const organization: OrganizationFact = { id: organizationId, state: 'ACTIVE', legacySunset: sunset?.getTime() };
     return { facts: { ...refused({ kind: 'key', key: bare }), organization }, record };
@@ -57,7 +63,7 @@ export function factsByKey(known: Known, hash: string, question: Question, depth
   const catalogue = depth === 'decision' ? known.getCatalogue() : NO_CATALOGUE;
   return {
     facts: {
-      entry: { kind: 'key', key: record.permissions ? keyFact(record, catalogue) : bare },
+      entry: { kind: 'key', key: record.permissions ? keyFact(record, hash, catalogue) : bare },
       organization: sunset && organization ? { ...organization, legacySunset: sunset.getTime() } : organization,
       principal: record.kind === 'SERVICE' ? serviceAccountFact(record) : known.getMember(record.principalId),
       workspace: depth === 'decision' ? workspaceOf(known, question) : undefined,

@@ -13,9 +13,14 @@ const schema = new Schema<KeyRecord>(
     principalId: text,
     userId: String,
     hash: String,
+    previousHash: String,
+    overlapEndTime: Date,
+    rotateTime: Date,
     hint: String,
     name: text,
     state: text,
+    disableTime: Date,
+    version: Number,
     revokedBecause: String,
     refusal: { type: Schema.Types.Mixed },
     deletionId: String,
@@ -23,6 +28,7 @@ const schema = new Schema<KeyRecord>(
     permissions: { type: [String], default: undefined },
     workspaceIds: [String],
     roleId: String,
+    roleChange: { type: Schema.Types.Mixed },
     createdBy: text,
     createTime: { type: Date, required: true },
     expireTime: Date,
@@ -31,31 +37,45 @@ const schema = new Schema<KeyRecord>(
   { autoCreate: false, autoIndex: false, versionKey: false, minimize: false },
 );
 schema.index({ hash: 1 }, { unique: true, sparse: true });
+schema.index({ previousHash: 1 }, { unique: true, sparse: true });
 schema.index({ organizationId: 1, principalId: 1, kind: 1, state: 1, _id: 1 });
 schema.index({ organizationId: 1, kind: 1, state: 1, _id: 1 });
+schema.index({ organizationId: 1, workspaceIds: 1, state: 1, _id: 1 });
 
 /** A linearizable read waits for a majority; without a limit it would wait for ever on a primary that was cut off. */
 const LINEARIZABLE_MS = 5_000;
+
+const NOT_REVOKED = { $ne: 'REVOKED' } as const;
 
 export type KeyStore = ReturnType<typeof keyStore>;
 
 /** The keys, personal tokens and service keys alike: what is presented is looked up by its hash alone. */
 export function keyStore(connection: Connection) {
   const keys = connection.model<KeyRecord>('Key', schema, 'keys');
+  const confirmed = async (filter: Pick<KeyRecord, 'hash' | 'previousHash'>): Promise<KeyRecord | null> => {
+    const query = keys.findOne(filter).read('primary').readConcern('linearizable').maxTimeMS(LINEARIZABLE_MS);
+    return await query.lean<KeyRecord>();
+  };
   return {
     async prepare(): Promise<void> {
       await keys.createCollection();
       await keys.createIndexes();
     },
 
-    /** For decisions: the primary's confirmed state, whatever happened a moment ago. */
+    /**
+     * The key whose present or previous secret has this hash. For decisions: the primary's confirmed state, whatever happened a
+     * moment ago.
+     */
     async findByHash(hash: string): Promise<KeyRecord | undefined> {
-      const query = keys.findOne({ hash }).read('primary').readConcern('linearizable').maxTimeMS(LINEARIZABLE_MS);
-      return (await query.lean<KeyRecord>()) ?? undefined;
+      // One after the other, in this order: a rotation in between moves a hash from the first place to the second, never back.
+      return (await confirmed({ hash })) ?? (await confirmed({ previousHash: hash })) ?? undefined;
     },
 
+    /** The keys whose present or previous secret has one of these hashes. */
     async findByHashes(hashes: readonly string[], session: ClientSession): Promise<KeyRecord[]> {
-      return await keys.find({ hash: { $in: [...hashes] } }, null, { session }).lean<KeyRecord[]>();
+      const among = { $in: [...hashes] };
+      const filter = { $or: [{ hash: among }, { previousHash: among }] };
+      return await keys.find(filter, null, { session }).lean<KeyRecord[]>();
     },
 
     async findById(id: string, session?: ClientSession): Promise<KeyRecord | undefined> {
@@ -108,6 +128,29 @@ export function keyStore(connection: Connection) {
         .lean<KeyRecord[]>();
     },
 
+    /** Up to `limit` keys that act in a workspace, or will once they are bound. */
+    async listInWorkspace(
+      page: { organizationId: string; workspaceId: string; limit: number },
+      session: ClientSession,
+    ): Promise<KeyRecord[]> {
+      const { organizationId, workspaceId, limit } = page;
+      return await keys
+        .find({ organizationId, workspaceIds: workspaceId, state: NOT_REVOKED }, null, { session })
+        .sort({ _id: 1 })
+        .limit(limit)
+        .lean<KeyRecord[]>();
+    },
+
+    async dropWorkspace(ids: readonly string[], workspaceId: string, session: ClientSession): Promise<void> {
+      await keys.updateMany({ _id: { $in: [...ids] } }, { $pull: { workspaceIds: workspaceId } }, { session });
+    },
+
+    /** Whatever their state, to REVOKED: their last workspace is gone. */
+    async revokeWithoutWorkspaces(ids: readonly string[], revokeTime: Date, session: ClientSession): Promise<void> {
+      const change = { $set: { state: 'REVOKED', revokedBecause: 'WORKSPACES_DELETED', revokeTime } } as const;
+      await keys.updateMany({ _id: { $in: [...ids] }, state: NOT_REVOKED }, change, { session });
+    },
+
     async insert(records: readonly KeyRecord[], session: ClientSession): Promise<void> {
       await startOverIfDuplicate(() => keys.insertMany(records, { session }));
     },
@@ -129,6 +172,21 @@ export function keyStore(connection: Connection) {
       return result.modifiedCount;
     },
 
+    /** Changes fields of a live key, and counts its version up; `undefined` takes a field away. Answers the key as it is then. */
+    async change(id: string, fields: Changes, session: ClientSession): Promise<KeyRecord> {
+      const given = Object.entries(fields);
+      const set = Object.fromEntries(given.filter(([, value]) => value !== undefined));
+      const unset = Object.fromEntries(given.filter(([, value]) => value === undefined).map(([name]) => [name, 1]));
+      const update = {
+        $inc: { version: 1 },
+        ...(Object.keys(set).length > 0 && { $set: set }),
+        ...(Object.keys(unset).length > 0 && { $unset: unset }),
+      };
+      const options = { session, returnDocument: 'after' } as const;
+      const filter = { _id: id, state: 'ACTIVE' } as const;
+      return await keys.findOneAndUpdate(filter, update, options).lean<KeyRecord>().orFail();
+    },
+
     /** PENDING to REVOKED for what could not be bound; gives its hash free. False when it is not PENDING any more. */
     async abandon(
       id: string,
@@ -144,5 +202,21 @@ export function keyStore(connection: Connection) {
     },
   };
 }
+
+type Changes = {
+  [
+    Field in
+      | 'hash'
+      | 'previousHash'
+      | 'overlapEndTime'
+      | 'rotateTime'
+      | 'hint'
+      | 'name'
+      | 'disableTime'
+      | 'permissions'
+      | 'roleId'
+      | 'roleChange'
+  ]?: KeyRecord[Field] | undefined;
+};
 
 const afterId = (after: string | undefined) => (after === undefined ? {} : { _id: { $gt: after } });

@@ -16,12 +16,25 @@ export interface KeyRecord {
   userId: string;
   /** SHA-256 of the secret, hex. Absent only where the key was refused before it ever worked, so that it can be tried again. */
   hash?: string;
+  /** SHA-256 of the secret before the last rotation, hex. Absent: there was none. Those before it are forgotten. */
+  previousHash?: string;
+  /** Until when the previous secret works beside the present one. Absent: not at all, since the very rotation. */
+  overlapEndTime?: Date;
+  /** When it was last rotated. Absent: never. */
+  rotateTime?: Date;
   /** The last characters of the secret; empty for an imported key, whose secret was never seen. */
   hint: string;
   name: string;
   state: 'PENDING' | 'ACTIVE' | 'REVOKED';
-  /** Only with REVOKED. NEVER_BOUND: its roles were refused, so it never worked. */
-  revokedBecause?: 'DELETED' | 'PRINCIPAL_REMOVED' | 'NEVER_BOUND';
+  /** Since when it is out of use. Beside the state, not one of its values: a disabled key is as much there as any live one. */
+  disableTime?: Date;
+  /** Counts the changes that its owner sees. Absent: 0. */
+  version?: number;
+  /**
+   * Only with REVOKED. NEVER_BOUND: its roles were refused, so it never worked. WORKSPACES_DELETED: the last workspace that
+   * it acted in was deleted, which is then still named here.
+   */
+  revokedBecause?: 'DELETED' | 'PRINCIPAL_REMOVED' | 'NEVER_BOUND' | 'WORKSPACES_DELETED';
   /** With NEVER_BOUND: the answer for whoever repeats the call that made it. */
   refusal?: StoredRefusal;
   /** The deletion that revoked it, for a removed member's token. */
@@ -32,6 +45,8 @@ export interface KeyRecord {
   workspaceIds: string[];
   /** Of a service key; empty for a personal token. */
   roleId: string;
+  /** Of a service key: a change of its role that is under way, or was refused. */
+  roleChange?: RoleChange;
   /** The principal that created it; nothing depends on it. */
   createdBy: string;
   createTime: Date;
@@ -40,14 +55,32 @@ export interface KeyRecord {
   revokeTime?: Date;
 }
 
+/** An intent: it takes effect in another service first, and here when that has answered. */
+export interface RoleChange {
+  /** The key's version since the intent. Names it to a repeat, and tells it from earlier ones in the other service. */
+  version: number;
+  roleId: string;
+  /** Changes together with the role, or not at all. */
+  name: string;
+  grantedBy: string;
+  /** Why it was taken back, for whoever repeats the call. Absent: it is under way. */
+  refusal?: StoredRefusal;
+}
+
 export type StoredRefusal = Pick<AppErrorOptions, 'code' | 'reason' | 'message' | 'metadata'>;
 
-/** The key as decisions see it. A narrowing to permissions that the catalogue has lost narrows to nothing, never to all. */
-export function keyFact(record: KeyRecord, catalogue: CatalogueFact): KeyFact {
+/**
+ * The key as decisions see it when the secret of this hash is presented: the present one or the one before.
+ * A narrowing to permissions that the catalogue has lost narrows to nothing, never to all.
+ */
+export function keyFact(record: KeyRecord, presentedHash: string, catalogue: CatalogueFact): KeyFact {
+  // Said as "not the present one", so that a hash which is neither is no better than one that was rotated out.
+  const overlap = presentedHash === record.hash ? 'NONE' : (record.overlapEndTime ?? 'OVER');
   return {
     id: record._id,
     kind: record.origin === 'LEGACY' ? 'LEGACY' : record.kind,
-    state: record.state,
+    state: stateOfSecret(record, overlap === 'OVER'),
+    ...(overlap instanceof Date && { overlapEndTime: overlap.getTime() }),
     organizationId: record.organizationId,
     principalId: record.principalId,
     ...(record.revokedBecause === 'PRINCIPAL_REMOVED' && { revokedBecause: 'PRINCIPAL_REMOVED' }),
@@ -61,7 +94,22 @@ export function keyFact(record: KeyRecord, catalogue: CatalogueFact): KeyFact {
 }
 
 /** Every hash under which the key is found. */
-export const hashesOf = (record: KeyRecord): string[] => (record.hash === undefined ? [] : [record.hash]);
+export const hashesOf = ({ hash, previousHash }: Pick<KeyRecord, 'hash' | 'previousHash'>): string[] =>
+  [hash, previousHash].filter((each) => each !== undefined);
+
+function stateOfSecret(record: KeyRecord, rotatedOut: boolean): KeyFact['state'] {
+  if (record.state !== 'ACTIVE') return record.state;
+  if (record.disableTime) return 'DISABLED';
+  return rotatedOut ? 'ROTATED_OUT' : 'ACTIVE';
+}
+
+export function isExpired({ expireTime }: Pick<KeyRecord, 'expireTime'>, now: Date): boolean {
+  return expireTime !== undefined && expireTime <= now;
+}
+
+export function etagOf({ version = 0 }: Pick<KeyRecord, 'version'>): string {
+  return String(version);
+}
 
 /** A service account lives exactly as long as its one key. */
 export function serviceAccountFact(record: KeyRecord): PrincipalFact {
@@ -74,7 +122,19 @@ export function serviceAccountFact(record: KeyRecord): PrincipalFact {
   };
 }
 
-export function personalToken(record: KeyRecord): keyV1.PersonalToken {
+/** What both kinds show alike. */
+function usage(record: KeyRecord, now: Date) {
+  const { overlapEndTime, disableTime, rotateTime } = record;
+  const inUse = disableTime ? keyV1.KeyState.DISABLED : keyV1.KeyState.ACTIVE;
+  return {
+    state: isExpired(record, now) ? keyV1.KeyState.EXPIRED : inUse,
+    etag: etagOf(record),
+    rotateTime,
+    overlapEndTime: overlapEndTime && overlapEndTime > now ? overlapEndTime : undefined,
+  };
+}
+
+export function personalToken(record: KeyRecord, now: Date): keyV1.PersonalToken {
   return {
     id: record._id,
     organizationId: record.organizationId,
@@ -84,10 +144,11 @@ export function personalToken(record: KeyRecord): keyV1.PersonalToken {
     permissions: record.permissions ?? [],
     createTime: record.createTime,
     expireTime: record.expireTime,
+    ...usage(record, now),
   };
 }
 
-export function serviceKey(record: KeyRecord): keyV1.ServiceKey {
+export function serviceKey(record: KeyRecord, now: Date): keyV1.ServiceKey {
   return {
     id: record._id,
     organizationId: record.organizationId,
@@ -100,5 +161,6 @@ export function serviceKey(record: KeyRecord): keyV1.ServiceKey {
     createdBy: record.createdBy,
     createTime: record.createTime,
     expireTime: record.expireTime,
+    ...usage(record, now),
   };
 }

@@ -28,7 +28,9 @@ export function remoteFacts(deps: {
 
     async getOrganization(organizationId, ctx) {
       const { fact } = await identity.getOrganizationFact({ organizationId }, ctx);
-      return fact && { id: fact.organizationId, state: fact.active ? 'ACTIVE' : 'DELETED' };
+      if (!fact) return undefined;
+      const { organizationId: id, active, personalTokensDisabled } = fact;
+      return { id, state: active ? 'ACTIVE' : 'DELETED', personalTokensDisabled };
     },
 
     async getMember(memberId, ctx) {
@@ -87,6 +89,7 @@ function memberFact(fact: identityV1.MemberFact | undefined): PrincipalFact | un
 const LIVENESS: Partial<Record<identityV1.MemberLiveness, PrincipalFact['state']>> = {
   [identityV1.MemberLiveness.JOINING]: 'JOINING',
   [identityV1.MemberLiveness.ACTIVE]: 'ACTIVE',
+  [identityV1.MemberLiveness.SUSPENDED]: 'SUSPENDED',
   [identityV1.MemberLiveness.REMOVED]: 'REMOVED',
 };
 

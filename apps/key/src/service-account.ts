@@ -1,6 +1,13 @@
 import { type OutboxHandler } from '@latchkey/coherence';
 import { keyV1 } from '@latchkey/proto';
-import { AppError, type CallContext, type Code, type Logger, systemContext } from '@latchkey/service';
+import {
+  AppError,
+  type CallContext,
+  type Code,
+  type Logger,
+  type PrincipalContext,
+  systemContext,
+} from '@latchkey/service';
 import { type Deps } from './deps';
 import { keyGone } from './errors';
 import { hashesOf, type KeyRecord } from './key';
@@ -13,7 +20,7 @@ export const BINDING = 'service-key-binding';
 export const REMOVAL = 'service-account-removal';
 
 /** For one follow-up by the relay, ms. */
-const FOLLOW_UP_MS = 15_000;
+export const FOLLOW_UP_MS = 15_000;
 
 type FollowUpDeps = Pick<Deps, 'mutations' | 'keys' | 'bindings' | 'followUpDelayMs'>;
 
@@ -82,6 +89,23 @@ export async function tryRemoveServiceAccount(deps: FollowUpDeps, keyId: string,
   }
 }
 
+/**
+ * Whether there is such a live key, all of whose power the actor may give out: to itself as its new secret, or to whoever has
+ * the old one. Where there is none, the answer is for the change itself to give.
+ * @throws AppError PERMISSION_DENIED (WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN)
+ */
+export async function mayHandOut(
+  { keys, bindings }: Pick<Deps, 'keys' | 'bindings'>,
+  { organizationId, keyId }: { organizationId: string; keyId: string },
+  ctx: PrincipalContext,
+): Promise<boolean> {
+  const key = await keys.findServiceKey(organizationId, keyId);
+  if (!key) return false;
+  const grantedBy = ctx.principal.principalId;
+  await bindings.checkServiceAccountGrant({ organizationId, principalId: key.principalId, grantedBy }, ctx);
+  return true;
+}
+
 /** What the relay does with intents whose calls died. */
 export function followUps(deps: FollowUpDeps, log: Logger): Record<string, OutboxHandler> {
   const context = (): CallContext => systemContext('key', { log, timeoutMs: FOLLOW_UP_MS });
@@ -127,6 +151,6 @@ const REFUSALS: ReadonlySet<Code> = new Set<Code>([
 ]);
 
 /** A definite no, which no repeat will change. */
-function isRefusal(error: unknown): error is AppError {
+export function isRefusal(error: unknown): error is AppError {
   return error instanceof AppError && REFUSALS.has(error.code);
 }

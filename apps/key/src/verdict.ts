@@ -51,17 +51,17 @@ export function judge({ memory, brand }: { memory: Memory; brand: string }): Jud
   const prefix = `dec_${randomBytes(8).toString('hex')}`;
   let count = 0;
 
-  const verdict = (answer: Omit<Verdict, 'decisionId'>, ctx: CallContext): Verdict => {
+  /** `found`: what memory answered with; a promise if facts had to be read first. */
+  const verdict = (answer: Omit<Verdict, 'decisionId'>, ctx: CallContext, found: unknown): Verdict => {
     count += 1;
     const decisionId = `${prefix}-${count}`;
     const { allowed, reason, principal } = answer;
-    ctx.log.debug(
-      { decisionId, allowed, reason, principalId: principal?.principalId, keyId: principal?.keyId },
-      'decided',
-    );
+    const { principalId, keyId } = principal ?? {};
+    const fromMemory = !(found instanceof Promise);
+    ctx.log.debug({ decisionId, allowed, reason, principalId, keyId, fromMemory }, 'decided');
     return { ...answer, decisionId };
   };
-  const malformed = (ctx: CallContext): Verdict => verdict({ allowed: false, reason: 'MALFORMED_KEY' }, ctx);
+  const malformed = (ctx: CallContext): Verdict => verdict({ allowed: false, reason: 'MALFORMED_KEY' }, ctx, undefined);
 
   // Both in one synchronous turn each: what is decided from is what is in memory at that moment, all of it.
   const ofKey = <A>(
@@ -86,24 +86,24 @@ export function judge({ memory, brand }: { memory: Memory; brand: string }): Jud
   return {
     async judgeKey(secret, question, ctx) {
       if (!parseSecret(brand, secret)) return malformed(ctx);
-      const answer = await ofKey(secret, question, 'decision', ({ facts, record }, nowMs) => {
+      const found = ofKey(secret, question, 'decision', ({ facts, record }, nowMs) => {
         const { allowed, reason, legacySunset } = decide(question, facts, nowMs);
         return { allowed, reason, ...known(record), ...notice(legacySunset) };
       });
-      return verdict(answer, ctx);
+      return verdict(await found, ctx, found);
     },
 
     async judgeUser(userId, question, ctx) {
-      const answer = await ofUser(userId, question, 'decision', (facts, nowMs) => {
+      const found = ofUser(userId, question, 'decision', (facts, nowMs) => {
         const { allowed, reason } = decide(question, facts, nowMs);
         return { allowed, reason, ...member(facts) };
       });
-      return verdict(answer, ctx);
+      return verdict(await found, ctx, found);
     },
 
     async identifyKey(secret, ctx) {
       if (!parseSecret(brand, secret)) return malformed(ctx);
-      const answer = await ofKey(secret, NO_QUESTION, 'liveness', ({ facts, record }, nowMs) => {
+      const found = ofKey(secret, NO_QUESTION, 'liveness', ({ facts, record }, nowMs) => {
         const { entry, principal, organization } = facts;
         const key = entry.kind === 'key' ? entry.key : undefined;
         const sunset = organization?.legacySunset;
@@ -111,15 +111,15 @@ export function judge({ memory, brand }: { memory: Memory; brand: string }): Jud
         const ending = refusal === undefined && key?.kind === 'LEGACY' ? (sunset ?? DEFAULT_LEGACY_SUNSET) : undefined;
         return { allowed: !refusal, reason: refusal ?? ('ALLOWED' as const), ...known(record), ...notice(ending) };
       });
-      return verdict(answer, ctx);
+      return verdict(await found, ctx, found);
     },
 
     async identifyUser(userId, organizationId, ctx) {
-      const answer = await ofUser(userId, { ...NO_QUESTION, organizationId }, 'liveness', (facts) => {
+      const found = ofUser(userId, { ...NO_QUESTION, organizationId }, 'liveness', (facts) => {
         const refusal = checkPrincipal(facts.entry, facts.principal, facts.organization);
         return { allowed: !refusal, reason: refusal ?? ('ALLOWED' as const), ...member(facts) };
       });
-      return verdict(answer, ctx);
+      return verdict(await found, ctx, found);
     },
   };
 }

@@ -146,9 +146,9 @@ describe('a deleted service key is refused at once', () => {
     const { key } = await at.create();
     const keyId = key?.id ?? '';
     const workspaces = workspacesOfKey(world.deps);
-    expect(await workspaces({ organizationId: at.organizationId, keyId, requestId: '' })).toEqual([at.workspaceId]);
+    expect(await workspaces({ organizationId: at.organizationId, keyId })).toEqual([at.workspaceId]);
     for (const organizationId of [other.organizationId, newId('org')]) {
-      await expect(workspaces({ organizationId, keyId, requestId: '' })).rejects.toMatchObject({
+      await expect(workspaces({ organizationId, keyId })).rejects.toMatchObject({
         reason: 'KEY_NOT_FOUND',
       });
     }

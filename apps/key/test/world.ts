@@ -39,6 +39,7 @@ export function memoryFacts() {
   const facts = {
     calls,
     down: false,
+    tokensDisabled: new Set<string>(),
     organizations: new Map<string, 'CREATING' | 'ACTIVE' | 'DELETED'>(),
     members: new Map<string, PrincipalFact>(),
     workspaces: new Map<string, { organizationId: string; state: 'ACTIVE' | 'DELETED' }>(),
@@ -57,7 +58,7 @@ export function memoryFacts() {
   const source: Omit<FactSource, 'findKey' | 'findLegacySunset'> = {
     getOrganization: (id) => {
       const state = facts.organizations.get(id);
-      return asked('organization', state && { id, state });
+      return asked('organization', state && { id, state, personalTokensDisabled: facts.tokensDisabled.has(id) });
     },
     getMember: (id) => asked('member', facts.members.get(id)),
     findMember: (organizationId, userId) =>
@@ -157,6 +158,7 @@ export function memoryBindings({ facts }: MemoryFacts) {
     addWorkspaceMember: refuse,
     setWorkspaceRole: refuse,
     removeWorkspaceMember: refuse,
+    removeWorkspace: refuse,
     getBinding: refuse,
     listBindings: refuse,
     closeSeat: refuse,
@@ -167,6 +169,14 @@ export function memoryBindings({ facts }: MemoryFacts) {
       facts.bindings.set(request.principalId, {
         workspaceRoles: new Map(request.workspaceRoles.map((r) => [r.workspaceId, r.roleId])),
       });
+      return response;
+    },
+    checkServiceAccountGrant: () => answer({}),
+    rebindServiceAccount: async (request) => {
+      const response = await answer({ binding: undefined });
+      const workspaces = facts.bindings.get(request.principalId)?.workspaceRoles.keys() ?? [];
+      const workspaceRoles = new Map([...workspaces].map((id) => [id, request.roleId]));
+      facts.bindings.set(request.principalId, { workspaceRoles });
       return response;
     },
     removePrincipal: async (request) => {
@@ -207,6 +217,7 @@ export async function startWorld() {
     source,
     judge: judge({ memory: readingEachTime(source, () => clock.now()), brand: 'lk' }),
     bindings: bindings.client,
+    now: () => clock.now(),
     brand: 'lk',
     followUpDelayMs: 15_000,
   };

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import {
   auditTable,
+  type BarrierWrapper,
   type Checkpoint,
   Mutations,
   openCoherence,
@@ -46,6 +47,8 @@ export interface RoleOptions {
   readonly log?: Logger;
   /** For tests that end or hold the process between two steps. */
   readonly checkpoint?: Checkpoint;
+  /** For tests that show what breaks without the wait: what mutations wait for instead of the real barrier. */
+  readonly barrier?: BarrierWrapper;
   readonly now?: () => Date;
 }
 
@@ -62,7 +65,7 @@ export async function startRoleApp(config: RoleConfig, options: RoleOptions = {}
   return await inOrder(async (onStop) => {
     const database = await openDatabase(config.mongoUri, DATABASE);
     onStop(() => database.close());
-    const { barrier } = await openCoherence({ ...config, log }, onStop);
+    const { barrier } = await openCoherence({ ...config, log, barrier: options.barrier }, onStop);
     const dial = (serviceName: string, address: string) => {
       const channel = connect({ address, tls: config.tls, serviceName, log, checkpoint });
       onStop(() => channel.close());
@@ -95,7 +98,14 @@ export async function startRoleApp(config: RoleConfig, options: RoleOptions = {}
         authorization,
         findMember: async (organizationId, userId, ctx) => {
           const { fact } = await identity.findMemberFact({ organizationId, userId }, ctx);
-          return fact && { memberId: fact.memberId, active: fact.liveness === identityV1.MemberLiveness.ACTIVE };
+          const { ACTIVE, SUSPENDED } = identityV1.MemberLiveness;
+          return (
+            fact && {
+              memberId: fact.memberId,
+              active: fact.liveness === ACTIVE,
+              suspended: fact.liveness === SUSPENDED,
+            }
+          );
         },
       }),
       log,

@@ -3,10 +3,13 @@ import { callerOnly, granting, permission, rpc, type RpcTable } from '@latchkey/
 import { type Deps } from './deps';
 import { addWorkspaceMember } from './rpc/add-workspace-member';
 import { bindPrincipal } from './rpc/bind-principal';
+import { checkServiceAccountGrant } from './rpc/check-service-account-grant';
 import { closeSeat } from './rpc/close-seat';
 import { getBinding } from './rpc/get-binding';
 import { listBindings } from './rpc/list-bindings';
+import { rebindServiceAccount } from './rpc/rebind-service-account';
 import { removePrincipal } from './rpc/remove-principal';
+import { removeWorkspace } from './rpc/remove-workspace';
 import { removeWorkspaceMember } from './rpc/remove-workspace-member';
 import { reopenSeat } from './rpc/reopen-seat';
 import { setOrganizationRole } from './rpc/set-organization-role';
@@ -27,7 +30,10 @@ export const bindingTable = (deps: Deps) =>
     getBinding: rpc(permission('organization:read', inOrganization), getBinding(deps)),
     listBindings: rpc(permission('organization:read', inOrganization), listBindings(deps)),
     bindPrincipal: rpc(callerOnly('identity', 'key'), bindPrincipal(deps)),
+    rebindServiceAccount: rpc(callerOnly('key'), rebindServiceAccount(deps)),
+    checkServiceAccountGrant: rpc(callerOnly('key'), checkServiceAccountGrant(deps)),
     removePrincipal: rpc(callerOnly('worker', 'identity', 'key'), removePrincipal(deps)),
+    removeWorkspace: rpc(callerOnly('identity', 'worker'), removeWorkspace(deps)),
     closeSeat: rpc(callerOnly('identity'), closeSeat(deps)),
     reopenSeat: rpc(callerOnly('identity'), reopenSeat(deps)),
   }) satisfies RpcTable<roleV1.BindingServiceService>;

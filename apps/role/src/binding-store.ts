@@ -11,6 +11,7 @@ const schema = new Schema<BindingRecord>(
     organizationRoleId: String,
     workspaceRoles: [new Schema({ workspaceId: text, roleId: text }, { _id: false })],
     version: { type: Number, required: true },
+    change: Number,
     removed: { type: new Schema({ rolesRemoved: { type: Number, required: true } }, { _id: false }) },
   },
   { autoCreate: false, autoIndex: false, versionKey: false },
@@ -57,20 +58,19 @@ export function bindingStore(connection: Connection) {
     },
 
     /** Up to `limit` live bindings of an organization, in one of its workspaces if given, those after the id `after`. */
-    async list(page: {
-      organizationId: string;
-      workspaceId: string;
-      after: string | undefined;
-      limit: number;
-    }): Promise<BindingRecord[]> {
+    async list(
+      page: { organizationId: string; workspaceId: string; after: string | undefined; limit: number },
+      session?: ClientSession,
+    ): Promise<BindingRecord[]> {
       const { organizationId, workspaceId, after, limit } = page;
+      const filter = {
+        organizationId,
+        ...(workspaceId && { 'workspaceRoles.workspaceId': workspaceId }),
+        ...(after !== undefined && { _id: { $gt: after } }),
+        ...live,
+      };
       return await bindings
-        .find({
-          organizationId,
-          ...(workspaceId && { 'workspaceRoles.workspaceId': workspaceId }),
-          ...(after !== undefined && { _id: { $gt: after } }),
-          ...live,
-        })
+        .find(filter, null, { session })
         .sort(
           workspaceId ? { organizationId: 1, 'workspaceRoles.workspaceId': 1, _id: 1 } : { organizationId: 1, _id: 1 },
         )
@@ -83,13 +83,14 @@ export function bindingStore(connection: Connection) {
     },
 
     async update(record: BindingRecord, session: ClientSession): Promise<void> {
-      const { _id, organizationRoleId, workspaceRoles, version, removed } = record;
+      const { _id, organizationRoleId, workspaceRoles, version, change, removed } = record;
       await bindings.updateOne(
         { _id },
         {
           $set: {
             workspaceRoles,
             version,
+            ...(change !== undefined && { change }),
             ...(organizationRoleId && { organizationRoleId }),
             ...(removed && { removed }),
           },

@@ -16,6 +16,8 @@ export interface BindingRecord {
   /** At most one per workspace. */
   readonly workspaceRoles: readonly WorkspaceRole[];
   readonly version: number;
+  /** Of a service account: the number of the last change of its role. Absent: it has the role that it was bound with. */
+  readonly change?: number;
   readonly removed?: { readonly rolesRemoved: number };
 }
 

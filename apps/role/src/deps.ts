@@ -16,6 +16,6 @@ export interface Deps {
   /** Who and what is alive is identity's knowledge. */
   readonly identity: Pick<
     PromisedClient<typeof identityV1.FactServiceClient>,
-    'getMemberFact' | 'getWorkspaceFact' | 'findMemberFact'
+    'getOrganizationFact' | 'getMemberFact' | 'getWorkspaceFact' | 'findMemberFact'
   >;
 }

@@ -149,6 +149,24 @@ export function principalGone(principalId: string): AppError {
   });
 }
 
+export function superseded(principalId: string): AppError {
+  return new AppError({
+    code: 'ABORTED',
+    reason: 'SUPERSEDED',
+    message: 'a later change of the role has been made already',
+    metadata: { principal_id: principalId },
+  });
+}
+
+export function workspaceNotDeleted(workspaceId: string): AppError {
+  return new AppError({
+    code: 'FAILED_PRECONDITION',
+    reason: 'WORKSPACE_NOT_DELETED',
+    message: 'the workspace is still there, and so are the roles in it',
+    metadata: { workspace_id: workspaceId },
+  });
+}
+
 export function workspaceMemberExists(principalId: string, workspaceId: string): AppError {
   return new AppError({
     code: 'ALREADY_EXISTS',
@@ -180,7 +198,7 @@ export function seatClosed(principalId: string): AppError {
   return new AppError({
     code: 'FAILED_PRECONDITION',
     reason: 'SEAT_CLOSED',
-    message: 'the member is being removed and cannot become an Admin',
+    message: 'the member is suspended or being removed and cannot become an Admin',
     metadata: { principal_id: principalId },
   });
 }

@@ -2,14 +2,14 @@ import { lastAdmin, seatClosed } from './errors';
 
 /**
  * The seats of an organization's Admins. A seat is open while its owner may go on being an Admin; it is closed before its
- * owner is removed, so that the last open one is kept. Members who are no Admins can be closed, too: nobody is
- * promoted while being removed, else the one who then goes could be the last.
+ * owner is removed or suspended, so that the last open one is kept. Members who are no Admins can be closed, too: nobody
+ * is promoted meanwhile, else the one who then goes could be the last.
  */
 export interface Seats {
   readonly organizationId: string;
   /** Principals whose organization role is Admin. */
   readonly admins: readonly string[];
-  /** Members who are about to be removed, Admins or not. */
+  /** Members who are suspended or about to be removed, Admins or not. */
   readonly closed: readonly string[];
 }
 

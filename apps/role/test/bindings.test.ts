@@ -26,6 +26,7 @@ beforeAll(async () => {
 });
 afterEach(() => {
   world.onMemberFact = () => undefined;
+  world.onWorkspaceFact = () => undefined;
 });
 afterAll(() => world.stop());
 
@@ -117,6 +118,44 @@ describe('BindPrincipal', () => {
     expect(await refusal(bind(editor, [workspaceId]))).toBe('PERMISSION_DENIED WORKSPACE_ADMIN_REQUIRED');
     const withRole = bind(admin, [workspaceId], { organizationRoleId: USER });
     expect(await refusal(withRole)).toBe('INVALID_ARGUMENT INVALID_REQUEST');
+  });
+
+  it('binds a service account for whoever holds as much, where the organization delegates service keys', async () => {
+    const { organizationId, workspaceId, admin } = await world.newOrganization();
+    const editor = await world.join(organizationId, admin, {
+      workspaceRoles: [{ workspaceId, roleId: WORKSPACE_EDITOR }],
+    });
+    const bind = (roleId: string) =>
+      world.as('key').bindings.bindPrincipal({
+        organizationId,
+        principalId: newId('svc'),
+        grantedBy: editor.memberId,
+        workspaceRoles: [{ workspaceId, roleId }],
+      });
+    expect(await refusal(bind(WORKSPACE_EDITOR))).toBe('PERMISSION_DENIED WORKSPACE_ADMIN_REQUIRED');
+    world.delegating.add(organizationId);
+    await bind(WORKSPACE_EDITOR);
+    await bind(WORKSPACE_VIEWER);
+    expect(await refusal(bind(WORKSPACE_ADMIN))).toBe('PERMISSION_DENIED GRANT_EXCEEDS_OWN');
+  });
+
+  it('refuses when a workspace was deleted meanwhile, so that whoever makes the principal takes it back', async () => {
+    const { organizationId, workspaceId, admin } = await world.newOrganization();
+    const principalId = newId('mem');
+    let asked = 0;
+    world.onWorkspaceFact = (id) => {
+      asked += 1;
+      // Alive when it is asked for the first time; its removal has swept before the binding is committed.
+      if (asked === 2) world.workspaces.set(id, { organizationId, active: false });
+    };
+    const call = identity.bindings.bindPrincipal({
+      organizationId,
+      principalId,
+      grantedBy: admin.memberId,
+      workspaceRoles: [{ workspaceId, roleId: WORKSPACE_VIEWER }],
+    });
+    expect(await refusal(call)).toBe('NOT_FOUND WORKSPACE_NOT_FOUND');
+    expect(asked).toBe(2);
   });
 
   it('names workspaces and roles that are not there, or not for there', async () => {
@@ -448,7 +487,10 @@ describe('who may call', () => {
       'BindingService/GetBinding: permission organization:read in organizationId',
       'BindingService/ListBindings: permission organization:read in organizationId',
       'BindingService/BindPrincipal: callerOnly identity key',
+      'BindingService/RebindServiceAccount: callerOnly key',
+      'BindingService/CheckServiceAccountGrant: callerOnly key',
       'BindingService/RemovePrincipal: callerOnly worker identity key',
+      'BindingService/RemoveWorkspace: callerOnly identity worker',
       'BindingService/CloseSeat: callerOnly identity',
       'BindingService/ReopenSeat: callerOnly identity',
       'FactService/GetBindingFact: callerOnly key identity',
@@ -465,5 +507,41 @@ describe('who may call', () => {
     expect(await refusal(stranger)).toBe('PERMISSION_DENIED CALLER_NOT_FRONT_END');
     const bind = ops.bindings.bindPrincipal({ organizationId, principalId: newId('mem') });
     expect(await refusal(bind)).toBe('PERMISSION_DENIED CALLER_NOT_ALLOWED');
+  });
+});
+
+describe('RemoveWorkspace', () => {
+  it('takes the roles in a deleted workspace away, batch by batch, and no others', async () => {
+    const { organizationId, workspaceId, admin } = await world.newOrganization();
+    const other = world.newWorkspace(organizationId);
+    const people: Person[] = [];
+    for (let i = 0; i < 102; i++) {
+      const workspaceRoles = [workspaceId, other].map((id) => ({ workspaceId: id, roleId: WORKSPACE_VIEWER }));
+      people.push(await world.join(organizationId, admin, { workspaceRoles }));
+    }
+    const request = { organizationId, workspaceId };
+    expect(await refusal(identity.bindings.removeWorkspace(request))).toBe('FAILED_PRECONDITION WORKSPACE_NOT_DELETED');
+    world.workspaces.set(workspaceId, { organizationId, active: false });
+    const foreign = identity.bindings.removeWorkspace({ organizationId: newId('org'), workspaceId });
+    expect(await refusal(foreign)).toBe('NOT_FOUND WORKSPACE_NOT_FOUND');
+    expect(await identity.bindings.removeWorkspace(request)).toEqual({ rolesRemoved: 100, more: true });
+    expect(await identity.bindings.removeWorkspace(request)).toEqual({ rolesRemoved: 2, more: false });
+    expect(await identity.bindings.removeWorkspace(request)).toEqual({ rolesRemoved: 0, more: false });
+    for (const { memberId } of people) {
+      expect((await bindingOf(memberId))?.workspaceRoles).toEqual([{ workspaceId: other, roleId: WORKSPACE_VIEWER }]);
+    }
+  });
+
+  it('gives custom roles free that were held there only', async () => {
+    const { organizationId, workspaceId, admin } = await world.newOrganization();
+    const request = { organizationId, scope: roleV1.Scope.WORKSPACE, name: 'reader', permissions: ['runs:read'] };
+    const { role } = await ops.roles.createRole(request, { as: admin.as });
+    const roleId = role?.id ?? '';
+    await world.join(organizationId, admin, { workspaceRoles: [{ workspaceId, roleId }] });
+    const end = () => ops.roles.deleteRole({ organizationId, roleId }, { as: admin.as });
+    expect(await refusal(end())).toBe('FAILED_PRECONDITION ROLE_IN_USE');
+    world.workspaces.set(workspaceId, { organizationId, active: false });
+    await identity.bindings.removeWorkspace({ organizationId, workspaceId });
+    await end();
   });
 });

@@ -44,8 +44,12 @@ export class World {
   readonly members = new Map<string, StandInMember>();
   /** Workspace id to its organization and whether it is active. */
   readonly workspaces = new Map<string, { organizationId: string; active: boolean }>();
+  /** Organizations that delegate service keys. */
+  readonly delegating = new Set<string>();
   /** Called with each question about a member, before it is answered. */
   onMemberFact: (memberId: string) => void = () => undefined;
+  /** The same for workspaces. */
+  onWorkspaceFact: (workspaceId: string) => void = () => undefined;
   private readonly closing: (() => Promise<void> | void)[] = [];
   private constructor(
     readonly dir: string,
@@ -151,9 +155,17 @@ export class World {
   private async startStandIns(): Promise<void> {
     const facts = {
       getOrganizationFact: rpc(callerOnly('role', 'key'), ({ organizationId }: { organizationId: string }) =>
-        Promise.resolve({ fact: { organizationId, active: true } }),
+        Promise.resolve({
+          fact: {
+            organizationId,
+            active: true,
+            delegateServiceKeys: this.delegating.has(organizationId),
+            personalTokensDisabled: false,
+          },
+        }),
       ),
       getWorkspaceFact: rpc(callerOnly('role', 'key'), ({ workspaceId }: { workspaceId: string }) => {
+        this.onWorkspaceFact(workspaceId);
         const workspace = this.workspaces.get(workspaceId);
         return Promise.resolve({ fact: workspace && { workspaceId, ...workspace } });
       }),
@@ -168,6 +180,7 @@ export class World {
 
     const authorization = {
       authorize: rpc(callerOnly('role'), () => Promise.reject(new Error('no keys in these tests'))),
+      batchAuthorize: rpc(callerOnly('role'), () => Promise.reject(new Error('no keys in these tests'))),
       introspectKey: rpc(callerOnly('role'), () => Promise.reject(new Error('no keys in these tests'))),
       authorizeUser: rpc(callerOnly('role'), (request: keyV1.AuthorizeUserRequest) => this.authorizeUser(request)),
     } satisfies RpcTable<keyV1.AuthorizationServiceService>;

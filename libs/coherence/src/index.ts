@@ -16,6 +16,6 @@ export { type Codec } from './request-record';
 export { auditTable } from './audit-service';
 export { startOverIfDuplicate } from './transaction';
 export { CATALOGUE_ID, ENTITY_KINDS, type EntityKind, membershipHash } from './entities';
-export { type Coherence, openCoherence } from './live/coherence';
+export { type BarrierWrapper, type Coherence, openCoherence } from './live/coherence';
 export { LiveReplica } from './live/live-replica';
 export { type Attempt, type Entity, type FillResult, type Subject, type View } from './protocol';

@@ -161,6 +161,8 @@ export class Mutations {
     if (events.length === 0 || this.#barrier === undefined) return;
     const { outbox } = this.#collections;
     const bumped = (): void => {
+      // What a race of checks against this change is timed by: from here on replicas hear of it.
+      ctx.log.debug({ events: events.map(({ kind, id }) => `${kind}:${id}`) }, 'announced');
       if (invalidationKey === undefined) return;
       forgetInvalidation(outbox, invalidationKey).catch((err: unknown) =>
         ctx.log.debug({ err }, 'a kept promise could not be removed: the sweeper bumps once more'),

@@ -70,17 +70,22 @@ export class OutboxRelay {
 
   /** @throws Error when the connection is not open. */
   constructor(options: OutboxRelayOptions) {
+    const { connection, handlers, log, pollMs = 1_000, leaseMs = 30_000, concurrency = 4, stopMs = 10_000 } = options;
+    // Not spread over defaults: an option that is given as undefined must get its default, too.
+    const { checkpoint = noCheckpoint, now = () => new Date(), random = Math.random } = options;
     this.#options = {
-      pollMs: 1_000,
-      leaseMs: 30_000,
-      concurrency: 4,
-      stopMs: 10_000,
-      checkpoint: noCheckpoint,
-      now: () => new Date(),
-      random: Math.random,
-      ...options,
+      connection,
+      handlers,
+      log,
+      pollMs,
+      leaseMs,
+      concurrency,
+      stopMs,
+      checkpoint,
+      now,
+      random,
     };
-    this.#outbox = collectionsOf(options.connection).outbox;
+    this.#outbox = collectionsOf(connection).outbox;
   }
 
   /** Begins to deliver. Once. */

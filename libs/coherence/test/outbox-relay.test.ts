@@ -50,6 +50,18 @@ const left = async (): Promise<Row[]> => (await connection.collection('outbox').
 const emptied = (): Promise<void> => eventually(async () => expect(await left()).toEqual([]));
 
 describe('the outbox relay', () => {
+  it('delivers with every default, also where an option is given as undefined', async () => {
+    await promise({});
+    relay({
+      handlers: { deed: () => Promise.resolve('done' as const) },
+      checkpoint: undefined,
+      now: undefined,
+      random: undefined,
+      leaseMs: undefined,
+    });
+    await emptied();
+  });
+
   it('delivers what was promised, with its payload, and then forgets it', async () => {
     const seen: OutboxEntry[] = [];
     const steps: string[] = [];

@@ -40,6 +40,7 @@ export function checkKey(
       break;
   }
   // Said as "not before" instead of "after", so that a time which is no number refuses.
+  if (key?.overlapEndTime !== undefined && !(nowMs < key.overlapEndTime)) return 'KEY_ROTATED_OUT';
   if (key?.expireTime !== undefined && !(nowMs < key.expireTime)) return 'KEY_EXPIRED';
   if (key?.kind === 'LEGACY' && !(nowMs < legacySunset)) return 'LEGACY_KEY_SUNSET';
   return undefined;

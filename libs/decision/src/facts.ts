@@ -22,6 +22,8 @@ export interface KeyFact {
   readonly principalId: string;
   /** Epoch milliseconds; from this instant on it is expired. Absent: never. */
   readonly expireTime?: number;
+  /** Epoch milliseconds; from this instant on the presented secret is rotated out. Absent: it is the key's present one. */
+  readonly overlapEndTime?: number;
   /** Narrows what the principal may; never widens it. Absent: everything that the principal may. */
   readonly permissions?: PermissionSet;
 }

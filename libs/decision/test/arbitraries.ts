@@ -23,6 +23,7 @@ export const key: fc.Arbitrary<KeyFact> = fc.record(
     organizationId: mostly('org_1', 'org_2'),
     principalId: mostly('mem_1', 'mem_2'),
     expireTime: mostly(NOW + 1, NOW, NOW - 1),
+    overlapEndTime: mostly(NOW + 1, NOW, NOW - 1),
     permissions: set,
   },
   { requiredKeys: ['id', 'kind', 'state', 'organizationId', 'principalId'] },

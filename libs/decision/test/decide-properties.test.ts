@@ -21,6 +21,7 @@ function mustBeThere(question: Question, facts: Facts): void {
   if (entry.kind === 'key') {
     expect(entry.key?.state).toBe('ACTIVE');
     expect(entry.key?.expireTime ?? Infinity).toBeGreaterThan(NOW);
+    expect(entry.key?.overlapEndTime ?? Infinity).toBeGreaterThan(NOW);
     expect(entry.key?.principalId).toBe(principal?.id);
     expect(entry.key?.organizationId).toBe(principal?.organizationId);
     if (entry.key?.kind === 'LEGACY') expect(organization?.legacySunset ?? 0).toBeGreaterThan(NOW);
@@ -50,6 +51,7 @@ function mustBeThere(question: Question, facts: Facts): void {
 const revocations: ((facts: Facts) => Facts)[] = [
   ...(['PENDING', 'DISABLED', 'REVOKED', 'ROTATED_OUT'] as const).map((state) => changeKey({ state })),
   changeKey({ expireTime: NOW }),
+  changeKey({ overlapEndTime: NOW }),
   changeKey({ permissions: PermissionSet.EMPTY }),
   (facts) => (facts.entry.kind === 'key' ? { ...facts, entry: { kind: 'key', key: undefined } } : facts),
   (facts) => ({ ...facts, organization: undefined }),

@@ -95,6 +95,13 @@ describe('decide', () => {
     expect(withKey({ state: 'ROTATED_OUT' }).reason).toBe('KEY_ROTATED_OUT');
   });
 
+  it('takes a secret that was rotated out until its overlap is over, to the millisecond', () => {
+    expect(withKey({ overlapEndTime: NOW + 1 })).toEqual(ALLOWED);
+    expect(withKey({ overlapEndTime: NOW }).reason).toBe('KEY_ROTATED_OUT');
+    expect(withKey({ overlapEndTime: Number.NaN }).reason).toBe('KEY_ROTATED_OUT');
+    expect(withKey({ overlapEndTime: NOW + 1, state: 'DISABLED' }).reason).toBe('KEY_DISABLED');
+  });
+
   it('expires at its very millisecond', () => {
     expect(withKey({ expireTime: NOW + 1 })).toEqual(ALLOWED);
     expect(withKey({ expireTime: NOW }).reason).toBe('KEY_EXPIRED');

@@ -15,7 +15,8 @@ export {
   type UserContext,
 } from './context';
 export { granting } from './granting';
-export { organizationNotFound, permissionMissing, workspaceNotFound } from './refusals';
+export { orGone } from './or-gone';
+export { bearerRefused, organizationNotFound, permissionMissing, workspaceNotFound } from './refusals';
 export { remoteGuard, type RemoteGuardOptions } from './remote-guard';
 export { callerOnly, permission, permissionOn, type Rule, self, selfUser, signedInUser } from './rules';
 export {

@@ -16,7 +16,7 @@ export interface RemoteGuardOptions {
     organizationId: string,
     userId: string,
     ctx: CallContext,
-  ) => Promise<{ readonly memberId: string; readonly active: boolean } | undefined>;
+  ) => Promise<{ readonly memberId: string; readonly active: boolean; readonly suspended?: boolean } | undefined>;
 }
 
 /**
@@ -40,10 +40,11 @@ export function remoteGuard({ authorization, findMember }: RemoteGuardOptions): 
       if (credential.kind === 'user') {
         const { userId } = credential;
         const member = await findMember(organizationId, userId, ctx);
-        if (!member?.active) return { reason: 'PRINCIPAL_REMOVED' };
+        if (!member?.active && !member?.suspended) return { reason: 'PRINCIPAL_REMOVED' };
         const { memberId } = member;
         const principal = { organizationId, principalId: memberId, userId, keyId: '' };
-        return { reason: 'ALLOWED', principal: { ...principal, viaKey: false, narrowed: false } };
+        const reason = member.active ? 'ALLOWED' : 'PRINCIPAL_SUSPENDED';
+        return { reason, principal: { ...principal, viaKey: false, narrowed: false } };
       }
       const answer = await authorization.introspectKey({ key: credential.secret }, ctx);
       const { allowed, reason, principal } = outcomeOf({ ...answer, allowed: answer.active }, true);

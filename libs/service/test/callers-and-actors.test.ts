@@ -162,6 +162,24 @@ describe('actors', () => {
     });
   });
 
+  test('where a workspace is gone, a member reaches the handler that deleted it, and nobody else does', async () => {
+    const request = { organizationId: ORGANIZATION, workspaceId: WORKSPACE };
+    world.does.authorize = guardSays('WORKSPACE_NOT_FOUND', MEMBER);
+    await ops.workspaces.deleteWorkspace(request, asUser);
+    expect(await refusal(ops.workspaces.getWorkspace(request, asUser))).toMatchObject({
+      reason: 'WORKSPACE_NOT_FOUND',
+    });
+    world.does.identify = () => Promise.resolve({ allowed: false, reason: 'PRINCIPAL_REMOVED' });
+    const stranger = { as: { user: STRANGER } };
+    expect(await refusal(ops.workspaces.deleteWorkspace(request, stranger))).toMatchObject({
+      code: 'NOT_FOUND',
+      reason: 'ORGANIZATION_NOT_FOUND',
+    });
+    world.does.authorize = guardSays('PERMISSION_MISSING', MEMBER);
+    const { reason, metadata } = await refusal(ops.workspaces.deleteWorkspace(request, asUser));
+    expect([reason, metadata.permission]).toEqual(['PERMISSION_MISSING', 'workspaces:manage']);
+  });
+
   test('tenant-cannot-see-tenant: a stranger, a foreign key and a guard of another organization get the same answer', async () => {
     const answers = [];
     world.does.authorize = guardSays('PRINCIPAL_REMOVED');

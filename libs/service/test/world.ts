@@ -9,6 +9,7 @@ import {
   type Guard,
   type Logger,
   type OnRefused,
+  orGone,
   permission,
   type Principal,
   type PrincipalContext,
@@ -116,6 +117,12 @@ export class World {
         self({ organization: 'organizationId', bearer: false }),
         (_request: identityV1.ListWorkspacesRequest) => Promise.resolve({ workspaces: [], nextPageToken: '' }),
       ),
+      deleteWorkspace: rpc(
+        orGone(permission('workspaces:manage', { organization: 'organizationId', workspace: 'workspaceId' }), {
+          organization: 'organizationId',
+        }),
+        (_request: identityV1.DeleteWorkspaceRequest) => Promise.resolve({}),
+      ),
     } satisfies RpcTable<identityV1.WorkspaceServiceService>;
     const fact = async (_request: unknown, ctx: CallContext) => ({ fact: await does.fact(ctx) });
     const nothing = () => Promise.resolve({ fact: undefined });
@@ -128,6 +135,7 @@ export class World {
     const answer = { allowed: false, reason: keyV1.DecisionReason.UNKNOWN_KEY, decisionId: '' };
     const authorization = {
       authorize: rpc(callerOnly('ops'), () => Promise.resolve({ ...answer, principal: undefined, legacy: undefined })),
+      batchAuthorize: rpc(callerOnly('ops'), () => Promise.resolve({ results: [] })),
       authorizeUser: rpc(selfUser(), () => Promise.resolve({ ...answer, principal: undefined })),
       introspectKey: rpc(callerOnly('ops'), () =>
         Promise.resolve({ active: false, reason: answer.reason, principal: undefined, legacy: undefined }),

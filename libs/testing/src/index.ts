@@ -23,4 +23,5 @@ export {
 export { newMember, newTenant, newToken, newUser, newWorkspace, type Tenant, type TestMember } from './tenants';
 export { readAllDocuments, type StoredDocument } from './documents';
 export { crashAt } from './crash';
+export { withoutWaiting } from './without-waiting';
 export { startTestSuite, type TestSuite } from './test-suite';

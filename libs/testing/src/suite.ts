@@ -7,26 +7,27 @@ import { repositoryRoot } from './root';
 import { ServiceProcess } from './service-process';
 
 export type AppName = 'identity' | 'role' | 'key' | 'worker';
-/** key2 is the second replica of key. */
-export type ProcessName = AppName | 'key2';
+/** key2 and key3 are the second and third replica of key. */
+export type ProcessName = AppName | 'key2' | 'key3';
 
 const APP_OF: Record<ProcessName, AppName> = {
   identity: 'identity',
   role: 'role',
   key: 'key',
   key2: 'key',
+  key3: 'key',
   worker: 'worker',
 };
 /** The worker calls the others, and key is what they ask for decisions: who calls stops first. */
-const STOP_ORDER: ProcessName[] = ['worker', 'key2', 'key', 'role', 'identity'];
+const STOP_ORDER: ProcessName[] = ['worker', 'key3', 'key2', 'key', 'role', 'identity'];
 
 export interface SuiteOptions {
   /** Certificates in `<dir>/tls`, logs in `<dir>/logs`. */
   dir: string;
   /** What is not given gets a free port. */
   ports?: Partial<Record<ProcessName, number>>;
-  /** How many processes of key: 1 or 2; 1 if not given. */
-  keyReplicas?: 1 | 2;
+  /** How many processes of key; 1 if not given. */
+  keyReplicas?: 1 | 2 | 3;
   database: { uri: string };
   redis: { uri: string };
   log: Log;
@@ -47,10 +48,10 @@ export interface SuiteOptions {
 /** The services as processes, up and SERVING. */
 export interface Suite {
   /** `localhost:port` per process. */
-  readonly addresses: Readonly<Record<AppName, string>> & { readonly key2?: string };
+  readonly addresses: Readonly<Record<AppName, string>> & { readonly key2?: string; readonly key3?: string };
   /** Every replica of key, in order. */
   readonly keyAddresses: string[];
-  readonly processes: Readonly<Record<AppName, ServiceProcess>> & { readonly key2?: ServiceProcess };
+  readonly processes: Readonly<Record<AppName, ServiceProcess>> & Partial<Record<'key2' | 'key3', ServiceProcess>>;
   readonly pki: Pki;
   /** The certificate files of a caller, `ops` if not given. */
   tls(caller?: string): TlsFiles;
@@ -59,17 +60,12 @@ export interface Suite {
 }
 
 /**
- * Starts identity, role, key (once or twice) and worker as processes over mTLS, and waits until each reports SERVING.
+ * Starts identity, role, key (as many times as asked) and worker as processes over mTLS, and waits until each reports SERVING.
  * @throws ProcessFailedError when one does not, with the end of its log; nothing is left running then.
  */
 export async function startSuite(options: SuiteOptions): Promise<Suite> {
-  const names: ProcessName[] = [
-    'identity',
-    'role',
-    'key',
-    ...(options.keyReplicas === 2 ? (['key2'] as const) : []),
-    'worker',
-  ];
+  const replicas = (['key', 'key2', 'key3'] as const).slice(0, options.keyReplicas ?? 1);
+  const names: ProcessName[] = ['identity', 'role', ...replicas, 'worker'];
   const apps: AppName[] = ['identity', 'role', 'key', 'worker'];
   const pki = await createPki(join(options.dir, 'tls'), [...apps, 'ops', ...(options.callers ?? [])]);
   const addresses: Partial<Record<ProcessName, string>> = {};
@@ -112,7 +108,7 @@ export async function startSuite(options: SuiteOptions): Promise<Suite> {
   up = true;
   return {
     addresses: addresses as Suite['addresses'],
-    keyAddresses: [addresses.key, addresses.key2].filter((address) => address !== undefined),
+    keyAddresses: replicas.flatMap((name) => addresses[name] ?? []),
     processes: processes as Suite['processes'],
     pki,
     tls: (caller = 'ops') => pki.files(caller),

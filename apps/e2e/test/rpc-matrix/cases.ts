@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
 import { roleV1 } from '@latchkey/proto';
-import { newMember, newToken, newUser } from '@latchkey/testing';
+import { newMember, newTenant, newToken, newUser, newWorkspace } from '@latchkey/testing';
 import type { World } from './world';
 
 type Request = Record<string, unknown>;
@@ -14,9 +14,11 @@ export interface RpcCase {
   request(world: World): Request | Promise<Request>;
   /**
    * Who may ask. `permission`: the admin may, and one who lacks it is told its name. `self`: a member about itself.
-   * `user`: a person who is no member of anything. `caller`: a service with this name, on nobody's behalf.
+   * `user`: a person who is no member of anything. `caller`: a service with this name, on nobody's behalf;
+   * `others` may as well, and nobody else.
    */
-  rule: { permission: string } | { self: string | true } | { user: true } | { caller: string };
+  rule:
+    { permission: string } | { self: string | true } | { user: true } | { caller: string; others?: readonly string[] };
   /** Reasons of NOT_FOUND when the field names an absent object, and just so for another tenant's. */
   absent?: Record<string, string>;
 }
@@ -27,6 +29,8 @@ const unique = (): string => randomBytes(4).toString('hex');
 const ORGANIZATION = { organizationId: 'ORGANIZATION_NOT_FOUND' };
 const WORKSPACE = { ...ORGANIZATION, workspaceId: 'WORKSPACE_NOT_FOUND' };
 const OPS = { rule: { caller: 'ops' } } as const;
+/** Asks for decisions; so do the services that guard their own RPCs by them. */
+const CHECKER = { rule: { caller: 'ops', others: ['identity', 'role'] } } as const;
 
 const newMemberId = async (world: World): Promise<string> => (await newMember(world.api, world.tenant)).memberId;
 const newViewerId = async (world: World): Promise<string> => {
@@ -37,6 +41,32 @@ const newRole = async (world: World): Promise<string> => {
   const request = { ...org(world), scope: roleV1.Scope.WORKSPACE, name: unique(), permissions: ['runs:read'] };
   const { role } = await world.api.roles.createRole(request, { as: world.tenant.admin.as });
   return role?.id ?? '';
+};
+const newTokenId = async (world: World): Promise<string> => {
+  const { organizationId, admin } = world.tenant;
+  return (await newToken(world.api, organizationId, admin.as)).id;
+};
+/** Each change of a service account's role has a higher number than the one before. */
+let changes = 0;
+const nextChange = (): number => ++changes;
+const newKeyId = async (world: World): Promise<string> => {
+  const { organizationId, workspaceId, admin } = world.tenant;
+  const request = { organizationId, name: 'bot', workspaceIds: [workspaceId] };
+  const { key } = await world.api.serviceKeys.createServiceKey(request, { as: admin.as });
+  return key?.id ?? '';
+};
+const ourServiceAccount = async ({ api, ours, tenant }: World): Promise<string> => {
+  const request = { organizationId: ours.organizationId, keyId: ours.keyId };
+  const { key } = await api.serviceKeys.getServiceKey(request, { as: tenant.admin.as });
+  return key?.serviceAccountId ?? '';
+};
+const anotherWorkspace = ({ api, tenant }: World): Promise<string> =>
+  newWorkspace(api, tenant.organizationId, tenant.admin.as);
+const deletedWorkspace = async (world: World): Promise<string> => {
+  const workspaceId = await anotherWorkspace(world);
+  const request = { organizationId: world.tenant.organizationId, workspaceId };
+  await world.api.workspaces.deleteWorkspace(request, { as: world.tenant.admin.as });
+  return workspaceId;
 };
 const removedMember = async (world: World): Promise<{ memberId: string; deletionId: string }> => {
   const memberId = await newMemberId(world);
@@ -58,6 +88,12 @@ export const IDENTITY_CASES: RpcCase[] = [
   },
   { rpc: 'identity.v1.OrganizationService/ListOrganizations', rule: { user: true }, request: () => ({}) },
   {
+    rpc: 'identity.v1.OrganizationService/UpdateOrganization',
+    rule: { permission: 'organization:manage' },
+    request: (world) => ({ ...org(world), displayName: unique(), delegateServiceKeys: false }),
+    absent: ORGANIZATION,
+  },
+  {
     rpc: 'identity.v1.WorkspaceService/CreateWorkspace',
     rule: { permission: 'organization:manage' },
     request: (world) => ({ ...org(world), name: unique() }),
@@ -74,6 +110,12 @@ export const IDENTITY_CASES: RpcCase[] = [
     rule: { permission: 'organization:read' },
     request: org,
     absent: ORGANIZATION,
+  },
+  {
+    rpc: 'identity.v1.WorkspaceService/DeleteWorkspace',
+    rule: { permission: 'workspaces:manage' },
+    request: async (world) => ({ ...org(world), workspaceId: await anotherWorkspace(world) }),
+    absent: WORKSPACE,
   },
   {
     rpc: 'identity.v1.UserService/CreateUser',
@@ -120,6 +162,38 @@ export const IDENTITY_CASES: RpcCase[] = [
     absent: { ...ORGANIZATION, memberId: 'MEMBER_NOT_FOUND' },
   },
   {
+    rpc: 'identity.v1.MemberService/SuspendMember',
+    rule: { permission: 'organization:manage-members' },
+    request: async (world) => ({ ...org(world), memberId: await newMemberId(world) }),
+    absent: { ...ORGANIZATION, memberId: 'MEMBER_NOT_FOUND' },
+  },
+  {
+    rpc: 'identity.v1.MemberService/ReinstateMember',
+    rule: { permission: 'organization:manage-members' },
+    request: async (world) => {
+      const request = { organizationId: world.tenant.organizationId, memberId: await newMemberId(world) };
+      await world.api.members.suspendMember(request, { as: world.tenant.admin.as });
+      return request;
+    },
+    absent: { ...ORGANIZATION, memberId: 'MEMBER_NOT_FOUND' },
+  },
+  {
+    rpc: 'identity.v1.MemberService/LeaveOrganization',
+    rule: { self: true },
+    // Of an organization that can spare our admin.
+    request: async ({ api, tenant }) => {
+      const elsewhere = await newTenant(api);
+      const request = {
+        organizationId: elsewhere.organizationId,
+        userId: tenant.admin.userId,
+        organizationRoleId: BUILT_IN_ROLE_IDS.ORGANIZATION_ADMIN,
+      };
+      await api.members.addMember(request, { as: elsewhere.admin.as });
+      return { organizationId: elsewhere.organizationId };
+    },
+    absent: ORGANIZATION,
+  },
+  {
     rpc: 'identity.v1.DeletionService/GetDeletion',
     rule: { permission: 'organization:manage-members' },
     request: (world) => ({ ...org(world), deletionId: world.ours.deletionId }),
@@ -143,20 +217,20 @@ export const IDENTITY_CASES: RpcCase[] = [
     request: (world) => ({ ...org(world), deletionId: world.ours.deletionId }),
     absent: { organizationId: 'DELETION_NOT_FOUND', deletionId: 'DELETION_NOT_FOUND' },
   },
-  { rpc: 'identity.v1.FactService/GetOrganizationFact', rule: { caller: 'key' }, request: org },
+  { rpc: 'identity.v1.FactService/GetOrganizationFact', rule: { caller: 'key', others: ['role'] }, request: org },
   {
     rpc: 'identity.v1.FactService/GetWorkspaceFact',
-    rule: { caller: 'key' },
+    rule: { caller: 'key', others: ['role'] },
     request: ({ ours }) => ({ workspaceId: ours.workspaceId }),
   },
   {
     rpc: 'identity.v1.FactService/GetMemberFact',
-    rule: { caller: 'key' },
+    rule: { caller: 'key', others: ['role'] },
     request: ({ ours }) => ({ memberId: ours.memberId }),
   },
   {
     rpc: 'identity.v1.FactService/FindMemberFact',
-    rule: { caller: 'key' },
+    rule: { caller: 'key', others: ['role'] },
     request: (world) => ({ ...org(world), userId: world.ours.userId }),
   },
 ];
@@ -257,13 +331,41 @@ export const ROLE_CASES: RpcCase[] = [
   },
   {
     rpc: 'role.v1.BindingService/BindPrincipal',
-    rule: { caller: 'identity' },
+    rule: { caller: 'identity', others: ['key'] },
     request: (world) => ({ ...org(world), principalId: world.ours.memberId, grantedBy: world.tenant.admin.memberId }),
   },
   {
+    rpc: 'role.v1.BindingService/RebindServiceAccount',
+    rule: { caller: 'key' },
+    request: async (world) => ({
+      ...org(world),
+      principalId: await ourServiceAccount(world),
+      roleId: BUILT_IN_ROLE_IDS.WORKSPACE_VIEWER,
+      grantedBy: world.tenant.admin.memberId,
+      change: nextChange(),
+    }),
+    absent: { organizationId: 'PRINCIPAL_NOT_FOUND', roleId: 'ROLE_NOT_FOUND' },
+  },
+  {
+    rpc: 'role.v1.BindingService/CheckServiceAccountGrant',
+    rule: { caller: 'key' },
+    request: async (world) => ({
+      ...org(world),
+      principalId: await ourServiceAccount(world),
+      grantedBy: world.tenant.admin.memberId,
+    }),
+    absent: { organizationId: 'PRINCIPAL_NOT_FOUND' },
+  },
+  {
     rpc: 'role.v1.BindingService/RemovePrincipal',
-    rule: { caller: 'worker' },
+    rule: { caller: 'worker', others: ['identity', 'key'] },
     request: async (world) => ({ ...org(world), principalId: (await removedMember(world)).memberId }),
+  },
+  {
+    rpc: 'role.v1.BindingService/RemoveWorkspace',
+    rule: { caller: 'identity' },
+    request: async (world) => ({ ...org(world), workspaceId: await deletedWorkspace(world) }),
+    absent: { organizationId: 'WORKSPACE_NOT_FOUND', workspaceId: 'WORKSPACE_NOT_FOUND' },
   },
   {
     rpc: 'role.v1.BindingService/CloseSeat',
@@ -277,11 +379,15 @@ export const ROLE_CASES: RpcCase[] = [
   },
   {
     rpc: 'role.v1.FactService/GetBindingFact',
-    rule: { caller: 'key' },
+    rule: { caller: 'key', others: ['identity'] },
     request: ({ ours }) => ({ principalId: ours.memberId }),
   },
-  { rpc: 'role.v1.FactService/GetRoleFact', rule: { caller: 'key' }, request: ({ ours }) => ({ roleId: ours.roleId }) },
-  { rpc: 'role.v1.FactService/GetCatalogueFact', rule: { caller: 'key' }, request: () => ({}) },
+  {
+    rpc: 'role.v1.FactService/GetRoleFact',
+    rule: { caller: 'key', others: ['identity'] },
+    request: ({ ours }) => ({ roleId: ours.roleId }),
+  },
+  { rpc: 'role.v1.FactService/GetCatalogueFact', rule: { caller: 'key', others: ['identity'] }, request: () => ({}) },
 ];
 
 export const KEY_CASES: RpcCase[] = [
@@ -301,10 +407,31 @@ export const KEY_CASES: RpcCase[] = [
   {
     rpc: 'key.v1.PersonalTokenService/DeletePersonalToken',
     rule: { self: true },
-    request: async (world) => {
-      const { organizationId, admin } = world.tenant;
-      return { organizationId, tokenId: (await newToken(world.api, organizationId, admin.as)).id };
-    },
+    request: async (world) => ({ ...org(world), tokenId: await newTokenId(world) }),
+    absent: { ...ORGANIZATION, tokenId: 'KEY_NOT_FOUND' },
+  },
+  {
+    rpc: 'key.v1.PersonalTokenService/UpdatePersonalToken',
+    rule: { self: true },
+    request: (world) => ({ ...org(world), tokenId: world.ours.tokenId, name: unique() }),
+    absent: { ...ORGANIZATION, tokenId: 'KEY_NOT_FOUND' },
+  },
+  {
+    rpc: 'key.v1.PersonalTokenService/DisablePersonalToken',
+    rule: { self: true },
+    request: async (world) => ({ ...org(world), tokenId: await newTokenId(world) }),
+    absent: { ...ORGANIZATION, tokenId: 'KEY_NOT_FOUND' },
+  },
+  {
+    rpc: 'key.v1.PersonalTokenService/EnablePersonalToken',
+    rule: { self: true },
+    request: (world) => ({ ...org(world), tokenId: world.ours.tokenId }),
+    absent: { ...ORGANIZATION, tokenId: 'KEY_NOT_FOUND' },
+  },
+  {
+    rpc: 'key.v1.PersonalTokenService/RotatePersonalToken',
+    rule: { self: true },
+    request: async (world) => ({ ...org(world), tokenId: await newTokenId(world) }),
     absent: { ...ORGANIZATION, tokenId: 'KEY_NOT_FOUND' },
   },
   {
@@ -333,13 +460,31 @@ export const KEY_CASES: RpcCase[] = [
   {
     rpc: 'key.v1.ServiceKeyService/DeleteServiceKey',
     rule: { permission: 'workspaces:manage-keys' },
-    request: async (world) => {
-      const { organizationId, workspaceId, admin } = world.tenant;
-      const request = { organizationId, name: 'bot', workspaceIds: [workspaceId] };
-      const { key } = await world.api.serviceKeys.createServiceKey(request, { as: admin.as });
-      return { organizationId, keyId: key?.id ?? '' };
-    },
+    request: async (world) => ({ ...org(world), keyId: await newKeyId(world) }),
     absent: { ...ORGANIZATION, keyId: 'KEY_NOT_FOUND' },
+  },
+  {
+    rpc: 'key.v1.ServiceKeyService/UpdateServiceKey',
+    rule: { permission: 'workspaces:manage-keys' },
+    request: async (world) => ({
+      ...org(world),
+      keyId: await newKeyId(world),
+      name: unique(),
+      roleId: BUILT_IN_ROLE_IDS.WORKSPACE_VIEWER,
+    }),
+    absent: { ...ORGANIZATION, keyId: 'KEY_NOT_FOUND', roleId: 'ROLE_NOT_FOUND' },
+  },
+  ...['Disable', 'Enable', 'Rotate'].map((verb) => ({
+    rpc: `key.v1.ServiceKeyService/${verb}ServiceKey`,
+    rule: { permission: 'workspaces:manage-keys' },
+    request: async (world: World) => ({ ...org(world), keyId: await newKeyId(world) }),
+    absent: { ...ORGANIZATION, keyId: 'KEY_NOT_FOUND' },
+  })),
+  {
+    rpc: 'key.v1.ServiceKeyService/RemoveWorkspace',
+    rule: { caller: 'identity' },
+    request: async (world) => ({ ...org(world), workspaceId: await deletedWorkspace(world) }),
+    absent: { organizationId: 'WORKSPACE_NOT_FOUND', workspaceId: 'WORKSPACE_NOT_FOUND' },
   },
   {
     rpc: 'key.v1.LegacyKeyService/ImportLegacyKeys',
@@ -358,15 +503,23 @@ export const KEY_CASES: RpcCase[] = [
   },
   {
     rpc: 'key.v1.AuthorizationService/Authorize',
-    ...OPS,
+    ...CHECKER,
     request: (world) => ({ key: world.secret, permission: 'runs:read', workspaceId: world.tenant.workspaceId }),
   },
   {
+    rpc: 'key.v1.AuthorizationService/BatchAuthorize',
+    ...CHECKER,
+    request: (world) => {
+      const check = { permission: 'runs:read', workspaceId: world.tenant.workspaceId, organizationId: '' };
+      return { checks: [{ ...check, key: world.secret }] };
+    },
+  },
+  {
     rpc: 'key.v1.AuthorizationService/AuthorizeUser',
-    rule: { caller: 'identity' },
+    rule: { caller: 'identity', others: ['role'] },
     request: (world) => ({ ...org(world), userId: world.tenant.admin.userId, permission: 'organization:read' }),
   },
-  { rpc: 'key.v1.AuthorizationService/IntrospectKey', ...OPS, request: (world) => ({ key: world.secret }) },
+  { rpc: 'key.v1.AuthorizationService/IntrospectKey', ...CHECKER, request: (world) => ({ key: world.secret }) },
 ];
 
 /** AuditService stands on each of the three addresses. */

@@ -24,7 +24,7 @@ const CLIENTS = [
 /** A method of the contract, found by its name, to be called with a request of any shape. */
 export interface Method {
   call(request: object, options?: CallOptions): Promise<unknown>;
-  /** The fields of its request. */
+  /** The fields of its request that can be malformed. */
   fields: DescField[];
   /** A request like this one in which `field` breaks a rule; undefined when nothing that we try breaks one. */
   malform(request: object, field: DescField): object | undefined;
@@ -49,7 +49,8 @@ export function openMethod(
   if (!definition) throw new Error(`the generated client has no ${rpc}`);
   return {
     call: (calls as unknown as Record<string, Method['call']>)[name] as Method['call'],
-    fields: input.fields,
+    // A bool has no malformed value.
+    fields: input.fields.filter((field) => field.fieldKind !== 'scalar' || field.scalar !== BOOL),
     malform: (request, field) =>
       candidates(field)
         .map((value) => ({ ...definition.requestDeserialize(Buffer.alloc(0)), ...request, [field.localName]: value }))
@@ -79,7 +80,7 @@ function candidates(field: DescField): unknown[] {
     case 'enum':
       return [field.enum.values[0]?.name];
     case 'message':
-      return [undefined, new Date(0)];
+      return [undefined, ...badMessages(field.message)];
     case 'list':
       return [[], ['!!'], ...(field.message ? [[brokenElement(field.message)]] : [])].filter(
         (value) => !field.message || typeof value[0] !== 'string',
@@ -89,14 +90,33 @@ function candidates(field: DescField): unknown[] {
   }
 }
 
+/** By how the generated code writes them: a Timestamp is a Date, a Duration has a bigint. */
+function badMessages(message: DescMessage): unknown[] {
+  if (message.typeName === 'google.protobuf.Timestamp') return [new Date(0)];
+  if (message.typeName === 'google.protobuf.Duration') return [{ seconds: -1n, nanos: 0 }];
+  return [brokenElement(message)];
+}
+
 function brokenElement(message: DescMessage): object {
   return Object.fromEntries(
     message.fields.map((field) => [
       field.localName,
-      field.fieldKind === 'list' ? [] : field.fieldKind === 'enum' ? field.enum.values[0]?.name : '!!',
+      field.fieldKind === 'list'
+        ? isTextList(field)
+          ? ['!!']
+          : []
+        : field.fieldKind === 'enum'
+          ? field.enum.values[0]?.name
+          : '!!',
     ]),
   );
 }
 
+// ScalarType.BOOL of descriptor.proto.
+const BOOL = 8;
+
 // ScalarType.STRING and BYTES of descriptor.proto.
 const isText = (scalar: number): boolean => scalar === 9 || scalar === 12;
+
+const isTextList = (field: DescField & { fieldKind: 'list' }): boolean =>
+  field.listKind === 'scalar' && isText(field.scalar);

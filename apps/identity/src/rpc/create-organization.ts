@@ -6,7 +6,7 @@ import { organizationNotFound } from '@latchkey/service';
 import { userNotFound } from '../errors';
 import { finishJoining, type Joining, JOINING, joiningPayload } from '../joining';
 import { memberKey } from '../member';
-import { type OrganizationRow, toOrganization } from '../organization';
+import { NEW_SETTINGS, type OrganizationRow, toOrganization } from '../organization';
 
 export const createOrganization =
   (deps: Deps) =>
@@ -22,6 +22,8 @@ export const createOrganization =
         state: 'CREATING',
         founderMemberId: typeid('mem').toString(),
         createTime: tx.now,
+        settings: NEW_SETTINGS,
+        version: 1,
       };
       await deps.organizations.insert(row, tx.session);
       await deps.members.insert(

@@ -3,8 +3,9 @@ import { keyV1 } from '@latchkey/proto';
 import { type PrincipalContext } from '@latchkey/service';
 import { typeid } from 'typeid-js';
 import { type Deps } from '../deps';
-import { ownerRemoved, tooManyTokens, unknownPermissions } from '../errors';
+import { ownerRemoved, personalTokensDisabled, tooManyTokens } from '../errors';
 import { type KeyRecord, personalToken } from '../key';
+import { assertInCatalogue } from '../narrowing';
 import { hashSecret, hintOf, newSecret, RANDOM_BYTES } from '../secret';
 import { withoutRequestId } from '../service-account';
 
@@ -19,11 +20,14 @@ export const createPersonalToken =
     const { mutations, keys, owners } = deps;
     const { organizationId, permissions } = request;
     const { principalId: memberId, userId } = ctx.principal;
-    await assertInCatalogue(deps, permissions, ctx);
+    await assertInCatalogue(deps, 'permissions', permissions, ctx);
+    const organization = await deps.source.getOrganization(organizationId, ctx);
 
     const id = typeid('pat').toString();
     const secret = newSecret(deps.brand, 'PERSONAL', randomBytes(RANDOM_BYTES));
     const { answer, replayed } = await mutations.run(ctx, keyV1.CreatePersonalTokenResponse, async (tx) => {
+      // Here, not before: a repeat gets its first answer, whatever was chosen since.
+      if (organization?.personalTokensDisabled) throw personalTokensDisabled(organizationId);
       const owner = await owners.count({ memberId, organizationId }, { live: 1 }, tx.session);
       if (owner.closed) throw ownerRemoved(organizationId);
       if (owner.live > MAX_LIVE_TOKENS) throw tooManyTokens(MAX_LIVE_TOKENS);
@@ -48,30 +52,20 @@ export const createPersonalToken =
       await keys.insert([record], tx.session);
       tx.audit({ organizationId, object: { kind: 'key', id } });
       // What is returned here is stored for repeats, so the secret must not be in it.
-      return { token: personalToken(record), secret: '', secretAlreadyShown: true };
+      return { token: personalToken(record, tx.now), secret: '', secretAlreadyShown: true };
     });
     if (replayed) return answer;
 
     // Whoever removes a member writes the tombstone first and sweeps the tokens after. Read now, after the token was
     // committed, the member is either still there, and a later sweep finds the token; or it is not, and the token goes here.
+    // One who was suspended meanwhile keeps it: no token of theirs works, and the suspension may end.
     const owner = await deps.source.getMember(memberId, ctx);
-    if (owner?.state !== 'ACTIVE') {
+    if (owner?.state !== 'ACTIVE' && owner?.state !== 'SUSPENDED') {
       await revokeAgain(deps, { id, memberId, organizationId }, ctx);
       throw ownerRemoved(organizationId);
     }
     return { ...answer, secret, secretAlreadyShown: false };
   };
-
-async function assertInCatalogue(
-  deps: Pick<Deps, 'source'>,
-  permissions: readonly string[],
-  ctx: PrincipalContext,
-): Promise<void> {
-  if (permissions.length === 0) return;
-  const catalogue = await deps.source.getCatalogue(ctx);
-  const unknown = permissions.flatMap((name, i) => (catalogue.permissions.has(name) ? [] : [i]));
-  if (unknown.length > 0) throw unknownPermissions(unknown);
-}
 
 async function revokeAgain(
   { mutations, keys, owners }: Deps,

@@ -39,7 +39,7 @@ export const createServiceKey =
       tx.audit({ organizationId, object: { kind: 'key', id } });
       tx.enqueue({ kind: BINDING, key: id, payload: {}, delayMs: deps.followUpDelayMs });
       // What is returned here is stored for repeats, so the secret must not be in it.
-      return { key: serviceKey(record), secret: '', secretAlreadyShown: true };
+      return { key: serviceKey(record, tx.now), secret: '', secretAlreadyShown: true };
     });
     // A repeat resumes: the first attempt may have died on the way.
     await bindServiceAccount(deps, answer.key?.id ?? id, ctx);

@@ -24,13 +24,17 @@ export const deleteServiceKey =
 
 /**
  * The workspaces that a service key acts in, for the rule that asks in each of them. Also of a deleted key: a repeat of the
- * call that deleted it is to get its answer.
+ * call that deleted it is to get its answer. Not of one that has died with its last workspace: nobody deleted that.
  * @throws AppError NOT_FOUND (KEY_NOT_FOUND)
  */
 export const workspacesOfKey =
   ({ keys }: Pick<Deps, 'keys'>) =>
-  async ({ organizationId, keyId }: keyV1.DeleteServiceKeyRequest): Promise<readonly string[]> => {
+  async ({
+    organizationId,
+    keyId,
+  }: Pick<keyV1.DeleteServiceKeyRequest, 'organizationId' | 'keyId'>): Promise<readonly string[]> => {
     const key = await keys.findById(keyId);
     if (key?.kind !== 'SERVICE' || key.organizationId !== organizationId) throw keyNotFound(keyId);
+    if (key.revokedBecause === 'WORKSPACES_DELETED') throw keyNotFound(keyId);
     return key.workspaceIds;
   };

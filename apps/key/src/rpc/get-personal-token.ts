@@ -5,9 +5,9 @@ import { keyNotFound } from '../errors';
 import { personalToken } from '../key';
 
 export const getPersonalToken =
-  ({ keys }: Pick<Deps, 'keys'>) =>
+  ({ keys, now }: Pick<Deps, 'keys' | 'now'>) =>
   async (request: keyV1.GetPersonalTokenRequest, ctx: PrincipalContext): Promise<keyV1.GetPersonalTokenResponse> => {
     const token = await keys.findToken(request.organizationId, ctx.principal.principalId, request.tokenId);
     if (!token) throw keyNotFound(request.tokenId);
-    return { token: personalToken(token) };
+    return { token: personalToken(token, new Date(now())) };
   };

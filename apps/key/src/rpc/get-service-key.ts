@@ -5,9 +5,9 @@ import { keyNotFound } from '../errors';
 import { serviceKey } from '../key';
 
 export const getServiceKey =
-  ({ keys }: Pick<Deps, 'keys'>) =>
+  ({ keys, now }: Pick<Deps, 'keys' | 'now'>) =>
   async (request: keyV1.GetServiceKeyRequest, _ctx: PrincipalContext): Promise<keyV1.GetServiceKeyResponse> => {
     const key = await keys.findServiceKey(request.organizationId, request.keyId);
     if (!key) throw keyNotFound(request.keyId);
-    return { key: serviceKey(key) };
+    return { key: serviceKey(key, new Date(now())) };
   };

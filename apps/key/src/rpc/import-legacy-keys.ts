@@ -15,7 +15,11 @@ export const importLegacyKeys =
 
     const { answer } = await deps.mutations.run(ctx, keyV1.ImportLegacyKeysResponse, async (tx) => {
       const hashes = [...new Set(request.keys.map((key) => key.sha256))];
-      const byHash = new Map((await deps.keys.findByHashes(hashes, tx.session)).map((record) => [record.hash, record]));
+      const known = await deps.keys.findByHashes(hashes, tx.session);
+      // Also by the secret before a rotation: imported anew, it would work again.
+      const byHash = new Map(
+        known.flatMap((record) => [record.hash, record.previousHash].map((hash) => [hash, record])),
+      );
       const created: KeyRecord[] = [];
       const keyIds = request.keys.map(({ sha256, name }, i) => {
         const known = byHash.get(sha256);

@@ -4,7 +4,7 @@ import { type Deps } from '../deps';
 import { personalToken } from '../key';
 
 export const listPersonalTokens =
-  ({ keys }: Pick<Deps, 'keys'>) =>
+  ({ keys, now }: Pick<Deps, 'keys' | 'now'>) =>
   async (
     request: keyV1.ListPersonalTokensRequest,
     ctx: PrincipalContext,
@@ -16,6 +16,7 @@ export const listPersonalTokens =
       after: decodePageToken(request.pageToken),
       limit: size + 1,
     });
+    const at = new Date(now());
     const { rows, nextPageToken } = nextPage(found, size);
-    return { tokens: rows.map(personalToken), nextPageToken };
+    return { tokens: rows.map((row) => personalToken(row, at)), nextPageToken };
   };

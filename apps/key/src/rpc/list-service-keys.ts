@@ -4,7 +4,7 @@ import { type Deps } from '../deps';
 import { serviceKey } from '../key';
 
 export const listServiceKeys =
-  ({ keys }: Pick<Deps, 'keys'>) =>
+  ({ keys, now }: Pick<Deps, 'keys' | 'now'>) =>
   async (request: keyV1.ListServiceKeysRequest, _ctx: PrincipalContext): Promise<keyV1.ListServiceKeysResponse> => {
     const size = pageSizeOf(request.pageSize);
     const found = await keys.listServiceKeys({
@@ -12,6 +12,7 @@ export const listServiceKeys =
       after: decodePageToken(request.pageToken),
       limit: size + 1,
     });
+    const at = new Date(now());
     const { rows, nextPageToken } = nextPage(found, size);
-    return { keys: rows.map(serviceKey), nextPageToken };
+    return { keys: rows.map((row) => serviceKey(row, at)), nextPageToken };
   };

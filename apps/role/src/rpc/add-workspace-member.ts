@@ -1,6 +1,6 @@
 import { roleV1 } from '@latchkey/proto';
 import { AppError, type PrincipalContext } from '@latchkey/service';
-import { assertMemberActive, assertWorkspaceActive } from '../alive';
+import { assertMemberAlive, assertWorkspaceActive } from '../alive';
 import { roleIn, toProtoBinding, withRoleIn } from '../binding';
 import { writeBinding } from '../change-binding';
 import { type Deps } from '../deps';
@@ -47,7 +47,7 @@ async function assertAlive(
   { organizationId, workspaceId, memberId }: roleV1.AddWorkspaceMemberRequest,
   ctx: PrincipalContext,
 ): Promise<void> {
-  await assertMemberActive(deps, organizationId, memberId, ctx);
+  await assertMemberAlive(deps, organizationId, memberId, ctx);
   await assertWorkspaceActive(deps, organizationId, workspaceId, ctx);
 }
 

@@ -22,6 +22,7 @@ import {
 import { assertMayGrant, type BoundGranter } from '../granting';
 import { findGranter, rolesById } from '../known';
 import { type RoleView } from '../role';
+import { delegatesServiceKeys } from '../service-account';
 
 export const bindPrincipal =
   (deps: Deps) =>
@@ -29,10 +30,13 @@ export const bindPrincipal =
     const { organizationId, principalId, grantedBy } = request;
     const wanted = wantedBinding(request);
     const existing = await deps.bindings.find(principalId);
-    if (existing) return { binding: toProtoBinding(assertSame(existing, organizationId)) };
-    for (const { workspaceId } of wanted.workspaceRoles) {
-      await assertWorkspaceActive(deps, organizationId, workspaceId, ctx);
+    if (existing) {
+      const binding = toProtoBinding(assertSame(existing, organizationId));
+      await assertWorkspacesActive(deps, wanted, ctx);
+      return { binding };
     }
+    await assertWorkspacesActive(deps, wanted, ctx);
+    const delegated = isServiceAccount(wanted) && (await delegatesServiceKeys(deps, organizationId, ctx));
 
     const { answer } = await deps.mutations.run(ctx, roleV1.BindPrincipalResponse, async (tx) => {
       tx.changed('binding', principalId);
@@ -50,15 +54,28 @@ export const bindPrincipal =
         const { granter, binding } = await findGranter(deps, organizationId, grantedBy, catalogue, tx.session);
         // One without a binding could still grant a role without permissions.
         if (binding === undefined) throw grantExceedsOwn([], '');
-        assertGrantable(granter, wanted, roles, catalogue);
+        assertGrantable(granter, wanted, { roles, catalogue, delegated });
       }
       const written = await writeBinding(deps, undefined, wanted, tx);
       const changed = ['organization_role_id', 'workspace_roles'];
       tx.audit({ organizationId, object: { kind: 'binding', id: principalId }, changed });
       return { binding: toProtoBinding(written) };
     });
+    // Read again: whoever deletes a workspace leaves the tombstone first and takes the roles in it away after. Either it is
+    // found here, and the principal is taken back by the one who makes it; or the role is there to be found.
+    await assertWorkspacesActive(deps, wanted, ctx);
     return answer;
   };
+
+const isServiceAccount = ({ _id }: BindingRecord): boolean => _id.startsWith('svc_');
+
+async function assertWorkspacesActive(
+  deps: Pick<Deps, 'identity'>,
+  { organizationId, workspaceRoles }: BindingRecord,
+  ctx: CallContext,
+): Promise<void> {
+  for (const { workspaceId } of workspaceRoles) await assertWorkspaceActive(deps, organizationId, workspaceId, ctx);
+}
 
 function wantedBinding(request: roleV1.BindPrincipalRequest): BindingRecord {
   const { organizationId, principalId, workspaceRoles, grantedBy } = request;
@@ -110,16 +127,16 @@ function assertRolesFit(wanted: BindingRecord, roles: ReadonlyMap<string, RoleVi
 function assertGrantable(
   granter: BoundGranter,
   wanted: BindingRecord,
-  roles: ReadonlyMap<string, RoleView>,
-  catalogue: Catalogue,
+  { roles, catalogue, delegated }: { roles: ReadonlyMap<string, RoleView>; catalogue: Catalogue; delegated: boolean },
 ): void {
   const { organizationRoleId = '' } = wanted;
   const organizationRole = roles.get(organizationRoleId);
   if (organizationRole) assertMayGrant(granter, organizationRole.permissions, '', catalogue);
   if (organizationRoleId === BUILT_IN_ROLE_IDS.ORGANIZATION_ADMIN && !granter.organizationAdmin) throw adminRequired();
   for (const { workspaceId, roleId } of wanted.workspaceRoles) {
-    if (wanted._id.startsWith('svc_') && !granter.isWorkspaceAdmin(workspaceId))
+    if (isServiceAccount(wanted) && !delegated && !granter.isWorkspaceAdmin(workspaceId)) {
       throw workspaceAdminRequired(workspaceId);
+    }
     const role = roles.get(roleId);
     if (role) assertMayGrant(granter, role.permissions, workspaceId, catalogue);
   }

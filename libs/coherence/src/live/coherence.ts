@@ -12,7 +12,11 @@ export interface CoherenceOptions {
   /** L, ms; see {@link Parameters}. */
   readonly leaseMs: number;
   readonly log: Logger;
+  /** For tests alone, which show what breaks when mutations do not wait: puts another barrier in the place of the real one. */
+  readonly barrier?: BarrierWrapper;
 }
+
+export type BarrierWrapper = (real: Pick<LiveBarrier, 'pass'>) => Pick<LiveBarrier, 'pass'>;
 
 /** This process's part in keeping every memory coherent. */
 export interface Coherence {
@@ -20,12 +24,12 @@ export interface Coherence {
   readonly channel: EpochChannel;
   readonly parameters: Parameters;
   /** What mutations wait for. */
-  readonly barrier: LiveBarrier;
+  readonly barrier: Pick<LiveBarrier, 'pass'>;
 }
 
 /** Opens the epoch and starts the writer's side; `onStop` is told how to end each part. */
 export async function openCoherence(
-  { mongoUri, redisUrl, leaseMs, log }: CoherenceOptions,
+  { mongoUri, redisUrl, leaseMs, log, barrier: wrap = (real) => real }: CoherenceOptions,
   onStop: (stop: () => Promise<void> | void) => void,
 ): Promise<Coherence> {
   const database = await openDatabase(mongoUri, EPOCH_DATABASE);
@@ -37,5 +41,5 @@ export async function openCoherence(
   const barrier = new LiveBarrier({ store, channel, parameters, log });
   barrier.start();
   onStop(() => barrier.stop());
-  return { store, channel, parameters, barrier };
+  return { store, channel, parameters, barrier: wrap(barrier) };
 }

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flatchkey/identity/v1/fact.proto\x12\x14latchkey.identity.v1\"S\n\x10OrganizationFact\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x16\n\x06\x61\x63tive\x18\x02 \x01(\x08R\x06\x61\x63tive\"s\n\rWorkspaceFact\x12!\n\x0cworkspace_id\x18\x01 \x01(\tR\x0bworkspaceId\x12\'\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationId\x12\x16\n\x06\x61\x63tive\x18\x03 \x01(\x08R\x06\x61\x63tive\"\xad\x01\n\nMemberFact\x12\x1b\n\tmember_id\x18\x01 \x01(\tR\x08memberId\x12\'\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationId\x12\x17\n\x07user_id\x18\x03 \x01(\tR\x06userId\x12@\n\x08liveness\x18\x04 \x01(\x0e\x32$.latchkey.identity.v1.MemberLivenessR\x08liveness\"E\n\x1aGetOrganizationFactRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\"Y\n\x1bGetOrganizationFactResponse\x12:\n\x04\x66\x61\x63t\x18\x01 \x01(\x0b\x32&.latchkey.identity.v1.OrganizationFactR\x04\x66\x61\x63t\"<\n\x17GetWorkspaceFactRequest\x12!\n\x0cworkspace_id\x18\x01 \x01(\tR\x0bworkspaceId\"S\n\x18GetWorkspaceFactResponse\x12\x37\n\x04\x66\x61\x63t\x18\x01 \x01(\x0b\x32#.latchkey.identity.v1.WorkspaceFactR\x04\x66\x61\x63t\"3\n\x14GetMemberFactRequest\x12\x1b\n\tmember_id\x18\x01 \x01(\tR\x08memberId\"M\n\x15GetMemberFactResponse\x12\x34\n\x04\x66\x61\x63t\x18\x01 \x01(\x0b\x32 .latchkey.identity.v1.MemberFactR\x04\x66\x61\x63t\"Y\n\x15\x46indMemberFactRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x17\n\x07user_id\x18\x02 \x01(\tR\x06userId\"N\n\x16\x46indMemberFactResponse\x12\x34\n\x04\x66\x61\x63t\x18\x01 \x01(\x0b\x32 .latchkey.identity.v1.MemberFactR\x04\x66\x61\x63t*\x87\x01\n\x0eMemberLiveness\x12\x1f\n\x1bMEMBER_LIVENESS_UNSPECIFIED\x10\x00\x12\x1b\n\x17MEMBER_LIVENESS_JOINING\x10\x01\x12\x1a\n\x16MEMBER_LIVENESS_ACTIVE\x10\x02\x12\x1b\n\x17MEMBER_LIVENESS_REMOVED\x10\x03\x32\xe7\x03\n\x0b\x46\x61\x63tService\x12\x7f\n\x13GetOrganizationFact\x12\x30.latchkey.identity.v1.GetOrganizationFactRequest\x1a\x31.latchkey.identity.v1.GetOrganizationFactResponse\"\x03\x90\x02\x01\x12v\n\x10GetWorkspaceFact\x12-.latchkey.identity.v1.GetWorkspaceFactRequest\x1a..latchkey.identity.v1.GetWorkspaceFactResponse\"\x03\x90\x02\x01\x12m\n\rGetMemberFact\x12*.latchkey.identity.v1.GetMemberFactRequest\x1a+.latchkey.identity.v1.GetMemberFactResponse\"\x03\x90\x02\x01\x12p\n\x0e\x46indMemberFact\x12+.latchkey.identity.v1.FindMemberFactRequest\x1a,.latchkey.identity.v1.FindMemberFactResponse\"\x03\x90\x02\x01\x42`\n\x18\x64\x65v.latchkey.identity.v1B\tFactProtoP\x01Z7latchkey.dev/clients/go/latchkey/identity/v1;identityv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flatchkey/identity/v1/fact.proto\x12\x14latchkey.identity.v1\"\xc1\x01\n\x10OrganizationFact\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x16\n\x06\x61\x63tive\x18\x02 \x01(\x08R\x06\x61\x63tive\x12\x32\n\x15\x64\x65legate_service_keys\x18\x03 \x01(\x08R\x13\x64\x65legateServiceKeys\x12\x38\n\x18personal_tokens_disabled\x18\x04 \x01(\x08R\x16personalTokensDisabled\"s\n\rWorkspaceFact\x12!\n\x0cworkspace_id\x18\x01 \x01(\tR\x0bworkspaceId\x12\'\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationId\x12\x16\n\x06\x61\x63tive\x18\x03 \x01(\x08R\x06\x61\x63tive\"\xad\x01\n\nMemberFact\x12\x1b\n\tmember_id\x18\x01 \x01(\tR\x08memberId\x12\'\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationId\x12\x17\n\x07user_id\x18\x03 \x01(\tR\x06userId\x12@\n\x08liveness\x18\x04 \x01(\x0e\x32$.latchkey.identity.v1.MemberLivenessR\x08liveness\"E\n\x1aGetOrganizationFactRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\"Y\n\x1bGetOrganizationFactResponse\x12:\n\x04\x66\x61\x63t\x18\x01 \x01(\x0b\x32&.latchkey.identity.v1.OrganizationFactR\x04\x66\x61\x63t\"<\n\x17GetWorkspaceFactRequest\x12!\n\x0cworkspace_id\x18\x01 \x01(\tR\x0bworkspaceId\"S\n\x18GetWorkspaceFactResponse\x12\x37\n\x04\x66\x61\x63t\x18\x01 \x01(\x0b\x32#.latchkey.identity.v1.WorkspaceFactR\x04\x66\x61\x63t\"3\n\x14GetMemberFactRequest\x12\x1b\n\tmember_id\x18\x01 \x01(\tR\x08memberId\"M\n\x15GetMemberFactResponse\x12\x34\n\x04\x66\x61\x63t\x18\x01 \x01(\x0b\x32 .latchkey.identity.v1.MemberFactR\x04\x66\x61\x63t\"Y\n\x15\x46indMemberFactRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x17\n\x07user_id\x18\x02 \x01(\tR\x06userId\"N\n\x16\x46indMemberFactResponse\x12\x34\n\x04\x66\x61\x63t\x18\x01 \x01(\x0b\x32 .latchkey.identity.v1.MemberFactR\x04\x66\x61\x63t*\xa6\x01\n\x0eMemberLiveness\x12\x1f\n\x1bMEMBER_LIVENESS_UNSPECIFIED\x10\x00\x12\x1b\n\x17MEMBER_LIVENESS_JOINING\x10\x01\x12\x1a\n\x16MEMBER_LIVENESS_ACTIVE\x10\x02\x12\x1b\n\x17MEMBER_LIVENESS_REMOVED\x10\x03\x12\x1d\n\x19MEMBER_LIVENESS_SUSPENDED\x10\x04\x32\xe7\x03\n\x0b\x46\x61\x63tService\x12\x7f\n\x13GetOrganizationFact\x12\x30.latchkey.identity.v1.GetOrganizationFactRequest\x1a\x31.latchkey.identity.v1.GetOrganizationFactResponse\"\x03\x90\x02\x01\x12v\n\x10GetWorkspaceFact\x12-.latchkey.identity.v1.GetWorkspaceFactRequest\x1a..latchkey.identity.v1.GetWorkspaceFactResponse\"\x03\x90\x02\x01\x12m\n\rGetMemberFact\x12*.latchkey.identity.v1.GetMemberFactRequest\x1a+.latchkey.identity.v1.GetMemberFactResponse\"\x03\x90\x02\x01\x12p\n\x0e\x46indMemberFact\x12+.latchkey.identity.v1.FindMemberFactRequest\x1a,.latchkey.identity.v1.FindMemberFactResponse\"\x03\x90\x02\x01\x42`\n\x18\x64\x65v.latchkey.identity.v1B\tFactProtoP\x01Z7latchkey.dev/clients/go/latchkey/identity/v1;identityv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,30 +40,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FACTSERVICE'].methods_by_name['GetMemberFact']._serialized_options = b'\220\002\001'
   _globals['_FACTSERVICE'].methods_by_name['FindMemberFact']._loaded_options = None
   _globals['_FACTSERVICE'].methods_by_name['FindMemberFact']._serialized_options = b'\220\002\001'
-  _globals['_MEMBERLIVENESS']._serialized_start=1048
-  _globals['_MEMBERLIVENESS']._serialized_end=1183
-  _globals['_ORGANIZATIONFACT']._serialized_start=57
-  _globals['_ORGANIZATIONFACT']._serialized_end=140
-  _globals['_WORKSPACEFACT']._serialized_start=142
-  _globals['_WORKSPACEFACT']._serialized_end=257
-  _globals['_MEMBERFACT']._serialized_start=260
-  _globals['_MEMBERFACT']._serialized_end=433
-  _globals['_GETORGANIZATIONFACTREQUEST']._serialized_start=435
-  _globals['_GETORGANIZATIONFACTREQUEST']._serialized_end=504
-  _globals['_GETORGANIZATIONFACTRESPONSE']._serialized_start=506
-  _globals['_GETORGANIZATIONFACTRESPONSE']._serialized_end=595
-  _globals['_GETWORKSPACEFACTREQUEST']._serialized_start=597
-  _globals['_GETWORKSPACEFACTREQUEST']._serialized_end=657
-  _globals['_GETWORKSPACEFACTRESPONSE']._serialized_start=659
-  _globals['_GETWORKSPACEFACTRESPONSE']._serialized_end=742
-  _globals['_GETMEMBERFACTREQUEST']._serialized_start=744
-  _globals['_GETMEMBERFACTREQUEST']._serialized_end=795
-  _globals['_GETMEMBERFACTRESPONSE']._serialized_start=797
-  _globals['_GETMEMBERFACTRESPONSE']._serialized_end=874
-  _globals['_FINDMEMBERFACTREQUEST']._serialized_start=876
-  _globals['_FINDMEMBERFACTREQUEST']._serialized_end=965
-  _globals['_FINDMEMBERFACTRESPONSE']._serialized_start=967
-  _globals['_FINDMEMBERFACTRESPONSE']._serialized_end=1045
-  _globals['_FACTSERVICE']._serialized_start=1186
-  _globals['_FACTSERVICE']._serialized_end=1673
+  _globals['_MEMBERLIVENESS']._serialized_start=1159
+  _globals['_MEMBERLIVENESS']._serialized_end=1325
+  _globals['_ORGANIZATIONFACT']._serialized_start=58
+  _globals['_ORGANIZATIONFACT']._serialized_end=251
+  _globals['_WORKSPACEFACT']._serialized_start=253
+  _globals['_WORKSPACEFACT']._serialized_end=368
+  _globals['_MEMBERFACT']._serialized_start=371
+  _globals['_MEMBERFACT']._serialized_end=544
+  _globals['_GETORGANIZATIONFACTREQUEST']._serialized_start=546
+  _globals['_GETORGANIZATIONFACTREQUEST']._serialized_end=615
+  _globals['_GETORGANIZATIONFACTRESPONSE']._serialized_start=617
+  _globals['_GETORGANIZATIONFACTRESPONSE']._serialized_end=706
+  _globals['_GETWORKSPACEFACTREQUEST']._serialized_start=708
+  _globals['_GETWORKSPACEFACTREQUEST']._serialized_end=768
+  _globals['_GETWORKSPACEFACTRESPONSE']._serialized_start=770
+  _globals['_GETWORKSPACEFACTRESPONSE']._serialized_end=853
+  _globals['_GETMEMBERFACTREQUEST']._serialized_start=855
+  _globals['_GETMEMBERFACTREQUEST']._serialized_end=906
+  _globals['_GETMEMBERFACTRESPONSE']._serialized_start=908
+  _globals['_GETMEMBERFACTRESPONSE']._serialized_end=985
+  _globals['_FINDMEMBERFACTREQUEST']._serialized_start=987
+  _globals['_FINDMEMBERFACTREQUEST']._serialized_end=1076
+  _globals['_FINDMEMBERFACTRESPONSE']._serialized_start=1078
+  _globals['_FINDMEMBERFACTRESPONSE']._serialized_end=1156
+  _globals['_FACTSERVICE']._serialized_start=1328
+  _globals['_FACTSERVICE']._serialized_end=1815
 # @@protoc_insertion_point(module_scope)

@@ -31,6 +31,8 @@ class _MemberLivenessEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Member
     """May act."""
     MEMBER_LIVENESS_REMOVED: _MemberLiveness.ValueType  # 3
     """Removed: nothing is allowed, for ever."""
+    MEMBER_LIVENESS_SUSPENDED: _MemberLiveness.ValueType  # 4
+    """Suspended: nothing is allowed until it is reinstated."""
 
 class MemberLiveness(_MemberLiveness, metaclass=_MemberLivenessEnumTypeWrapper):
     """What a member may be, for a decision."""
@@ -43,6 +45,8 @@ MEMBER_LIVENESS_ACTIVE: MemberLiveness.ValueType  # 2
 """May act."""
 MEMBER_LIVENESS_REMOVED: MemberLiveness.ValueType  # 3
 """Removed: nothing is allowed, for ever."""
+MEMBER_LIVENESS_SUSPENDED: MemberLiveness.ValueType  # 4
+"""Suspended: nothing is allowed until it is reinstated."""
 Global___MemberLiveness: _TypeAlias = MemberLiveness  # noqa: Y015
 
 @_typing.final
@@ -53,19 +57,27 @@ class OrganizationFact(_message.Message):
 
     ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
     ACTIVE_FIELD_NUMBER: _builtins.int
+    DELEGATE_SERVICE_KEYS_FIELD_NUMBER: _builtins.int
+    PERSONAL_TOKENS_DISABLED_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The organization."""
     active: _builtins.bool
     """Whether it is ACTIVE: nothing is allowed in any other state."""
+    delegate_service_keys: _builtins.bool
+    """As in OrganizationSettings."""
+    personal_tokens_disabled: _builtins.bool
+    """As in OrganizationSettings."""
     def __init__(
         self,
         *,
         organization_id: _builtins.str = ...,
         active: _builtins.bool = ...,
+        delegate_service_keys: _builtins.bool = ...,
+        personal_tokens_disabled: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "organization_id", b"organization_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "delegate_service_keys", b"delegate_service_keys", "organization_id", b"organization_id", "personal_tokens_disabled", b"personal_tokens_disabled"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

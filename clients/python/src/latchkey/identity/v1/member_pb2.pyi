@@ -34,6 +34,8 @@ class _MemberStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MemberSta
     """In use."""
     MEMBER_STATE_REMOVED: _MemberState.ValueType  # 3
     """Removed, or never completed; a tombstone."""
+    MEMBER_STATE_SUSPENDED: _MemberState.ValueType  # 4
+    """Kept, with its tokens and roles, but may do nothing until it is reinstated."""
 
 class MemberState(_MemberState, metaclass=_MemberStateEnumTypeWrapper):
     """Where a membership is in its life."""
@@ -46,6 +48,8 @@ MEMBER_STATE_ACTIVE: MemberState.ValueType  # 2
 """In use."""
 MEMBER_STATE_REMOVED: MemberState.ValueType  # 3
 """Removed, or never completed; a tombstone."""
+MEMBER_STATE_SUSPENDED: MemberState.ValueType  # 4
+"""Kept, with its tokens and roles, but may do nothing until it is reinstated."""
 Global___MemberState: _TypeAlias = MemberState  # noqa: Y015
 
 @_typing.final
@@ -341,3 +345,165 @@ class RemoveMemberResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RemoveMemberResponse: _TypeAlias = RemoveMemberResponse  # noqa: Y015
+
+@_typing.final
+class SuspendMemberRequest(_message.Message):
+    """Asks for a member's suspension."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND."""
+    member_id: _builtins.str
+    """The member."""
+    request_id: _builtins.str
+    """Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+    content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    """
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        member_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["member_id", b"member_id", "organization_id", b"organization_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuspendMemberRequest: _TypeAlias = SuspendMemberRequest  # noqa: Y015
+
+@_typing.final
+class SuspendMemberResponse(_message.Message):
+    """The member as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def member(self) -> Global___Member:
+        """The member, SUSPENDED."""
+
+    def __init__(
+        self,
+        *,
+        member: Global___Member | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["member", b"member"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["member", b"member"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuspendMemberResponse: _TypeAlias = SuspendMemberResponse  # noqa: Y015
+
+@_typing.final
+class ReinstateMemberRequest(_message.Message):
+    """Asks for the end of a suspension."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND."""
+    member_id: _builtins.str
+    """The member."""
+    request_id: _builtins.str
+    """Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+    content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    """
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        member_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["member_id", b"member_id", "organization_id", b"organization_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReinstateMemberRequest: _TypeAlias = ReinstateMemberRequest  # noqa: Y015
+
+@_typing.final
+class ReinstateMemberResponse(_message.Message):
+    """The member as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def member(self) -> Global___Member:
+        """The member, ACTIVE."""
+
+    def __init__(
+        self,
+        *,
+        member: Global___Member | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["member", b"member"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["member", b"member"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReinstateMemberResponse: _TypeAlias = ReinstateMemberResponse  # noqa: Y015
+
+@_typing.final
+class LeaveOrganizationRequest(_message.Message):
+    """Asks for the end of the actor's own membership."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND."""
+    request_id: _builtins.str
+    """Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+    content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    """
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeaveOrganizationRequest: _TypeAlias = LeaveOrganizationRequest  # noqa: Y015
+
+@_typing.final
+class LeaveOrganizationResponse(_message.Message):
+    """What leaving set going."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELETION_ID_FIELD_NUMBER: _builtins.int
+    deletion_id: _builtins.str
+    """The deletion that takes the member's tokens and bindings away."""
+    def __init__(
+        self,
+        *,
+        deletion_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deletion_id", b"deletion_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeaveOrganizationResponse: _TypeAlias = LeaveOrganizationResponse  # noqa: Y015

@@ -56,6 +56,21 @@ class MemberServiceStub(object):
                 request_serializer=latchkey_dot_identity_dot_v1_dot_member__pb2.RemoveMemberRequest.SerializeToString,
                 response_deserializer=latchkey_dot_identity_dot_v1_dot_member__pb2.RemoveMemberResponse.FromString,
                 _registered_method=True)
+        self.SuspendMember = channel.unary_unary(
+                '/latchkey.identity.v1.MemberService/SuspendMember',
+                request_serializer=latchkey_dot_identity_dot_v1_dot_member__pb2.SuspendMemberRequest.SerializeToString,
+                response_deserializer=latchkey_dot_identity_dot_v1_dot_member__pb2.SuspendMemberResponse.FromString,
+                _registered_method=True)
+        self.ReinstateMember = channel.unary_unary(
+                '/latchkey.identity.v1.MemberService/ReinstateMember',
+                request_serializer=latchkey_dot_identity_dot_v1_dot_member__pb2.ReinstateMemberRequest.SerializeToString,
+                response_deserializer=latchkey_dot_identity_dot_v1_dot_member__pb2.ReinstateMemberResponse.FromString,
+                _registered_method=True)
+        self.LeaveOrganization = channel.unary_unary(
+                '/latchkey.identity.v1.MemberService/LeaveOrganization',
+                request_serializer=latchkey_dot_identity_dot_v1_dot_member__pb2.LeaveOrganizationRequest.SerializeToString,
+                response_deserializer=latchkey_dot_identity_dot_v1_dot_member__pb2.LeaveOrganizationResponse.FromString,
+                _registered_method=True)
 
 
 class MemberServiceServicer(object):
@@ -101,6 +116,39 @@ class MemberServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SuspendMember(self, request, context):
+        """Suspends a member. Once this returns, every check of the member's tokens, and whatever it asks for as a signed-in
+        user, is refused on every replica (PRINCIPAL_SUSPENDED). Tokens and roles are kept for ReinstateMember; service keys
+        that the member created are untouched. Suspending a suspended member changes nothing.
+        Rule: permission organization:manage-members in the organization; only an organization Admin suspends an organization Admin.
+        Errors: NOT_FOUND (MEMBER_NOT_FOUND), also for one already removed; FAILED_PRECONDITION (LAST_ADMIN; MEMBER_JOINING for
+        one whose roles are not bound yet); PERMISSION_DENIED (ADMIN_REQUIRED); UNAVAILABLE (SEAT_BUSY) and ABORTED
+        (MEMBER_OVERTAKEN) when it meets another such change of the member: repeat it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReinstateMember(self, request, context):
+        """Ends a suspension: the member's tokens work again, with the roles that it holds now. Reinstating a member that is not
+        suspended changes nothing.
+        Rule: permission organization:manage-members in the organization; only an organization Admin reinstates an organization Admin.
+        Errors: as SuspendMember, but LAST_ADMIN. A narrowed key gives nothing back: PERMISSION_DENIED (NARROWED_KEY).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LeaveOrganization(self, request, context):
+        """Ends the actor's own membership, just as RemoveMember does. A repeat of a call that has taken effect comes from nobody
+        whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND).
+        Rule: the member itself, asserted by a front end; a key is refused (BEARER_REFUSED).
+        Errors: FAILED_PRECONDITION (LAST_ADMIN).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MemberServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -123,6 +171,21 @@ def add_MemberServiceServicer_to_server(servicer, server):
                     servicer.RemoveMember,
                     request_deserializer=latchkey_dot_identity_dot_v1_dot_member__pb2.RemoveMemberRequest.FromString,
                     response_serializer=latchkey_dot_identity_dot_v1_dot_member__pb2.RemoveMemberResponse.SerializeToString,
+            ),
+            'SuspendMember': grpc.unary_unary_rpc_method_handler(
+                    servicer.SuspendMember,
+                    request_deserializer=latchkey_dot_identity_dot_v1_dot_member__pb2.SuspendMemberRequest.FromString,
+                    response_serializer=latchkey_dot_identity_dot_v1_dot_member__pb2.SuspendMemberResponse.SerializeToString,
+            ),
+            'ReinstateMember': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReinstateMember,
+                    request_deserializer=latchkey_dot_identity_dot_v1_dot_member__pb2.ReinstateMemberRequest.FromString,
+                    response_serializer=latchkey_dot_identity_dot_v1_dot_member__pb2.ReinstateMemberResponse.SerializeToString,
+            ),
+            'LeaveOrganization': grpc.unary_unary_rpc_method_handler(
+                    servicer.LeaveOrganization,
+                    request_deserializer=latchkey_dot_identity_dot_v1_dot_member__pb2.LeaveOrganizationRequest.FromString,
+                    response_serializer=latchkey_dot_identity_dot_v1_dot_member__pb2.LeaveOrganizationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -235,6 +298,87 @@ class MemberService(object):
             '/latchkey.identity.v1.MemberService/RemoveMember',
             latchkey_dot_identity_dot_v1_dot_member__pb2.RemoveMemberRequest.SerializeToString,
             latchkey_dot_identity_dot_v1_dot_member__pb2.RemoveMemberResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SuspendMember(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.identity.v1.MemberService/SuspendMember',
+            latchkey_dot_identity_dot_v1_dot_member__pb2.SuspendMemberRequest.SerializeToString,
+            latchkey_dot_identity_dot_v1_dot_member__pb2.SuspendMemberResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReinstateMember(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.identity.v1.MemberService/ReinstateMember',
+            latchkey_dot_identity_dot_v1_dot_member__pb2.ReinstateMemberRequest.SerializeToString,
+            latchkey_dot_identity_dot_v1_dot_member__pb2.ReinstateMemberResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LeaveOrganization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.identity.v1.MemberService/LeaveOrganization',
+            latchkey_dot_identity_dot_v1_dot_member__pb2.LeaveOrganizationRequest.SerializeToString,
+            latchkey_dot_identity_dot_v1_dot_member__pb2.LeaveOrganizationResponse.FromString,
             options,
             channel_credentials,
             insecure,

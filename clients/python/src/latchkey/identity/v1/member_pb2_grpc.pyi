@@ -57,6 +57,27 @@ class MemberServiceStub:
     Rule: permission organization:manage-members in the organization; only an organization Admin removes an organization Admin.
     Errors: NOT_FOUND (MEMBER_NOT_FOUND), also for one already removed; FAILED_PRECONDITION (LAST_ADMIN).
     """
+    SuspendMember: _grpc.UnaryUnaryMultiCallable[_member_pb2.SuspendMemberRequest, _member_pb2.SuspendMemberResponse]
+    """Suspends a member. Once this returns, every check of the member's tokens, and whatever it asks for as a signed-in
+    user, is refused on every replica (PRINCIPAL_SUSPENDED). Tokens and roles are kept for ReinstateMember; service keys
+    that the member created are untouched. Suspending a suspended member changes nothing.
+    Rule: permission organization:manage-members in the organization; only an organization Admin suspends an organization Admin.
+    Errors: NOT_FOUND (MEMBER_NOT_FOUND), also for one already removed; FAILED_PRECONDITION (LAST_ADMIN; MEMBER_JOINING for
+    one whose roles are not bound yet); PERMISSION_DENIED (ADMIN_REQUIRED); UNAVAILABLE (SEAT_BUSY) and ABORTED
+    (MEMBER_OVERTAKEN) when it meets another such change of the member: repeat it.
+    """
+    ReinstateMember: _grpc.UnaryUnaryMultiCallable[_member_pb2.ReinstateMemberRequest, _member_pb2.ReinstateMemberResponse]
+    """Ends a suspension: the member's tokens work again, with the roles that it holds now. Reinstating a member that is not
+    suspended changes nothing.
+    Rule: permission organization:manage-members in the organization; only an organization Admin reinstates an organization Admin.
+    Errors: as SuspendMember, but LAST_ADMIN. A narrowed key gives nothing back: PERMISSION_DENIED (NARROWED_KEY).
+    """
+    LeaveOrganization: _grpc.UnaryUnaryMultiCallable[_member_pb2.LeaveOrganizationRequest, _member_pb2.LeaveOrganizationResponse]
+    """Ends the actor's own membership, just as RemoveMember does. A repeat of a call that has taken effect comes from nobody
+    whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND).
+    Rule: the member itself, asserted by a front end; a key is refused (BEARER_REFUSED).
+    Errors: FAILED_PRECONDITION (LAST_ADMIN).
+    """
 
 @_typing.type_check_only
 class MemberServiceAsyncStub(MemberServiceStub):
@@ -86,6 +107,27 @@ class MemberServiceAsyncStub(MemberServiceStub):
     then deleted in the background (see DeletionService). Service keys that the member created are untouched.
     Rule: permission organization:manage-members in the organization; only an organization Admin removes an organization Admin.
     Errors: NOT_FOUND (MEMBER_NOT_FOUND), also for one already removed; FAILED_PRECONDITION (LAST_ADMIN).
+    """
+    SuspendMember: _aio.UnaryUnaryMultiCallable[_member_pb2.SuspendMemberRequest, _member_pb2.SuspendMemberResponse]  # type: ignore[assignment]
+    """Suspends a member. Once this returns, every check of the member's tokens, and whatever it asks for as a signed-in
+    user, is refused on every replica (PRINCIPAL_SUSPENDED). Tokens and roles are kept for ReinstateMember; service keys
+    that the member created are untouched. Suspending a suspended member changes nothing.
+    Rule: permission organization:manage-members in the organization; only an organization Admin suspends an organization Admin.
+    Errors: NOT_FOUND (MEMBER_NOT_FOUND), also for one already removed; FAILED_PRECONDITION (LAST_ADMIN; MEMBER_JOINING for
+    one whose roles are not bound yet); PERMISSION_DENIED (ADMIN_REQUIRED); UNAVAILABLE (SEAT_BUSY) and ABORTED
+    (MEMBER_OVERTAKEN) when it meets another such change of the member: repeat it.
+    """
+    ReinstateMember: _aio.UnaryUnaryMultiCallable[_member_pb2.ReinstateMemberRequest, _member_pb2.ReinstateMemberResponse]  # type: ignore[assignment]
+    """Ends a suspension: the member's tokens work again, with the roles that it holds now. Reinstating a member that is not
+    suspended changes nothing.
+    Rule: permission organization:manage-members in the organization; only an organization Admin reinstates an organization Admin.
+    Errors: as SuspendMember, but LAST_ADMIN. A narrowed key gives nothing back: PERMISSION_DENIED (NARROWED_KEY).
+    """
+    LeaveOrganization: _aio.UnaryUnaryMultiCallable[_member_pb2.LeaveOrganizationRequest, _member_pb2.LeaveOrganizationResponse]  # type: ignore[assignment]
+    """Ends the actor's own membership, just as RemoveMember does. A repeat of a call that has taken effect comes from nobody
+    whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND).
+    Rule: the member itself, asserted by a front end; a key is refused (BEARER_REFUSED).
+    Errors: FAILED_PRECONDITION (LAST_ADMIN).
     """
 
 class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -137,6 +179,45 @@ class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
         then deleted in the background (see DeletionService). Service keys that the member created are untouched.
         Rule: permission organization:manage-members in the organization; only an organization Admin removes an organization Admin.
         Errors: NOT_FOUND (MEMBER_NOT_FOUND), also for one already removed; FAILED_PRECONDITION (LAST_ADMIN).
+        """
+
+    @_abc_1.abstractmethod
+    def SuspendMember(
+        self,
+        request: _member_pb2.SuspendMemberRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_member_pb2.SuspendMemberResponse, _abc.Awaitable[_member_pb2.SuspendMemberResponse]]:
+        """Suspends a member. Once this returns, every check of the member's tokens, and whatever it asks for as a signed-in
+        user, is refused on every replica (PRINCIPAL_SUSPENDED). Tokens and roles are kept for ReinstateMember; service keys
+        that the member created are untouched. Suspending a suspended member changes nothing.
+        Rule: permission organization:manage-members in the organization; only an organization Admin suspends an organization Admin.
+        Errors: NOT_FOUND (MEMBER_NOT_FOUND), also for one already removed; FAILED_PRECONDITION (LAST_ADMIN; MEMBER_JOINING for
+        one whose roles are not bound yet); PERMISSION_DENIED (ADMIN_REQUIRED); UNAVAILABLE (SEAT_BUSY) and ABORTED
+        (MEMBER_OVERTAKEN) when it meets another such change of the member: repeat it.
+        """
+
+    @_abc_1.abstractmethod
+    def ReinstateMember(
+        self,
+        request: _member_pb2.ReinstateMemberRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_member_pb2.ReinstateMemberResponse, _abc.Awaitable[_member_pb2.ReinstateMemberResponse]]:
+        """Ends a suspension: the member's tokens work again, with the roles that it holds now. Reinstating a member that is not
+        suspended changes nothing.
+        Rule: permission organization:manage-members in the organization; only an organization Admin reinstates an organization Admin.
+        Errors: as SuspendMember, but LAST_ADMIN. A narrowed key gives nothing back: PERMISSION_DENIED (NARROWED_KEY).
+        """
+
+    @_abc_1.abstractmethod
+    def LeaveOrganization(
+        self,
+        request: _member_pb2.LeaveOrganizationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_member_pb2.LeaveOrganizationResponse, _abc.Awaitable[_member_pb2.LeaveOrganizationResponse]]:
+        """Ends the actor's own membership, just as RemoveMember does. A repeat of a call that has taken effect comes from nobody
+        whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND).
+        Rule: the member itself, asserted by a front end; a key is refused (BEARER_REFUSED).
+        Errors: FAILED_PRECONDITION (LAST_ADMIN).
         """
 
 def add_MemberServiceServicer_to_server(servicer: MemberServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

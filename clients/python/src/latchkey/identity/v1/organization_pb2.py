@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'latchkey/identity/v1/organization.proto\x12\x14latchkey.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe9\x01\n\x0cOrganization\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12=\n\x05state\x18\x03 \x01(\x0e\x32\'.latchkey.identity.v1.OrganizationStateR\x05state\x12;\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12*\n\x11\x66ounder_member_id\x18\x05 \x01(\tR\x0f\x66ounderMemberId\"]\n\x19\x43reateOrganizationRequest\x12!\n\x0c\x64isplay_name\x18\x01 \x01(\tR\x0b\x64isplayName\x12\x1d\n\nrequest_id\x18\x02 \x01(\tR\trequestId\"d\n\x1a\x43reateOrganizationResponse\x12\x46\n\x0corganization\x18\x01 \x01(\x0b\x32\".latchkey.identity.v1.OrganizationR\x0corganization\"A\n\x16GetOrganizationRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\"a\n\x17GetOrganizationResponse\x12\x46\n\x0corganization\x18\x01 \x01(\x0b\x32\".latchkey.identity.v1.OrganizationR\x0corganization\"V\n\x18ListOrganizationsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\"\x8d\x01\n\x19ListOrganizationsResponse\x12H\n\rorganizations\x18\x01 \x03(\x0b\x32\".latchkey.identity.v1.OrganizationR\rorganizations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\x97\x01\n\x11OrganizationState\x12\"\n\x1eORGANIZATION_STATE_UNSPECIFIED\x10\x00\x12\x1f\n\x1bORGANIZATION_STATE_CREATING\x10\x01\x12\x1d\n\x19ORGANIZATION_STATE_ACTIVE\x10\x02\x12\x1e\n\x1aORGANIZATION_STATE_DELETED\x10\x03\x32\xfe\x02\n\x13OrganizationService\x12w\n\x12\x43reateOrganization\x12/.latchkey.identity.v1.CreateOrganizationRequest\x1a\x30.latchkey.identity.v1.CreateOrganizationResponse\x12s\n\x0fGetOrganization\x12,.latchkey.identity.v1.GetOrganizationRequest\x1a-.latchkey.identity.v1.GetOrganizationResponse\"\x03\x90\x02\x01\x12y\n\x11ListOrganizations\x12..latchkey.identity.v1.ListOrganizationsRequest\x1a/.latchkey.identity.v1.ListOrganizationsResponse\"\x03\x90\x02\x01\x42h\n\x18\x64\x65v.latchkey.identity.v1B\x11OrganizationProtoP\x01Z7latchkey.dev/clients/go/latchkey/identity/v1;identityv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'latchkey/identity/v1/organization.proto\x12\x14latchkey.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc5\x02\n\x0cOrganization\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12=\n\x05state\x18\x03 \x01(\x0e\x32\'.latchkey.identity.v1.OrganizationStateR\x05state\x12;\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12*\n\x11\x66ounder_member_id\x18\x05 \x01(\tR\x0f\x66ounderMemberId\x12\x12\n\x04\x65tag\x18\x06 \x01(\tR\x04\x65tag\x12\x46\n\x08settings\x18\x07 \x01(\x0b\x32*.latchkey.identity.v1.OrganizationSettingsR\x08settings\"\x84\x01\n\x14OrganizationSettings\x12\x32\n\x15\x64\x65legate_service_keys\x18\x01 \x01(\x08R\x13\x64\x65legateServiceKeys\x12\x38\n\x18personal_tokens_disabled\x18\x02 \x01(\x08R\x16personalTokensDisabled\"]\n\x19\x43reateOrganizationRequest\x12!\n\x0c\x64isplay_name\x18\x01 \x01(\tR\x0b\x64isplayName\x12\x1d\n\nrequest_id\x18\x02 \x01(\tR\trequestId\"d\n\x1a\x43reateOrganizationResponse\x12\x46\n\x0corganization\x18\x01 \x01(\x0b\x32\".latchkey.identity.v1.OrganizationR\x0corganization\"A\n\x16GetOrganizationRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\"a\n\x17GetOrganizationResponse\x12\x46\n\x0corganization\x18\x01 \x01(\x0b\x32\".latchkey.identity.v1.OrganizationR\x0corganization\"V\n\x18ListOrganizationsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\"\x8d\x01\n\x19ListOrganizationsResponse\x12H\n\rorganizations\x18\x01 \x03(\x0b\x32\".latchkey.identity.v1.OrganizationR\rorganizations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc9\x02\n\x19UpdateOrganizationRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12\x37\n\x15\x64\x65legate_service_keys\x18\x03 \x01(\x08H\x00R\x13\x64\x65legateServiceKeys\x88\x01\x01\x12=\n\x18personal_tokens_disabled\x18\x04 \x01(\x08H\x01R\x16personalTokensDisabled\x88\x01\x01\x12\x12\n\x04\x65tag\x18\x05 \x01(\tR\x04\x65tag\x12\x1d\n\nrequest_id\x18\x06 \x01(\tR\trequestIdB\x18\n\x16_delegate_service_keysB\x1b\n\x19_personal_tokens_disabled\"d\n\x1aUpdateOrganizationResponse\x12\x46\n\x0corganization\x18\x01 \x01(\x0b\x32\".latchkey.identity.v1.OrganizationR\x0corganization*\x97\x01\n\x11OrganizationState\x12\"\n\x1eORGANIZATION_STATE_UNSPECIFIED\x10\x00\x12\x1f\n\x1bORGANIZATION_STATE_CREATING\x10\x01\x12\x1d\n\x19ORGANIZATION_STATE_ACTIVE\x10\x02\x12\x1e\n\x1aORGANIZATION_STATE_DELETED\x10\x03\x32\xf7\x03\n\x13OrganizationService\x12w\n\x12\x43reateOrganization\x12/.latchkey.identity.v1.CreateOrganizationRequest\x1a\x30.latchkey.identity.v1.CreateOrganizationResponse\x12s\n\x0fGetOrganization\x12,.latchkey.identity.v1.GetOrganizationRequest\x1a-.latchkey.identity.v1.GetOrganizationResponse\"\x03\x90\x02\x01\x12y\n\x11ListOrganizations\x12..latchkey.identity.v1.ListOrganizationsRequest\x1a/.latchkey.identity.v1.ListOrganizationsResponse\"\x03\x90\x02\x01\x12w\n\x12UpdateOrganization\x12/.latchkey.identity.v1.UpdateOrganizationRequest\x1a\x30.latchkey.identity.v1.UpdateOrganizationResponseBh\n\x18\x64\x65v.latchkey.identity.v1B\x11OrganizationProtoP\x01Z7latchkey.dev/clients/go/latchkey/identity/v1;identityv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,22 +37,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORGANIZATIONSERVICE'].methods_by_name['GetOrganization']._serialized_options = b'\220\002\001'
   _globals['_ORGANIZATIONSERVICE'].methods_by_name['ListOrganizations']._loaded_options = None
   _globals['_ORGANIZATIONSERVICE'].methods_by_name['ListOrganizations']._serialized_options = b'\220\002\001'
-  _globals['_ORGANIZATIONSTATE']._serialized_start=930
-  _globals['_ORGANIZATIONSTATE']._serialized_end=1081
+  _globals['_ORGANIZATIONSTATE']._serialized_start=1591
+  _globals['_ORGANIZATIONSTATE']._serialized_end=1742
   _globals['_ORGANIZATION']._serialized_start=99
-  _globals['_ORGANIZATION']._serialized_end=332
-  _globals['_CREATEORGANIZATIONREQUEST']._serialized_start=334
-  _globals['_CREATEORGANIZATIONREQUEST']._serialized_end=427
-  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_start=429
-  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_end=529
-  _globals['_GETORGANIZATIONREQUEST']._serialized_start=531
-  _globals['_GETORGANIZATIONREQUEST']._serialized_end=596
-  _globals['_GETORGANIZATIONRESPONSE']._serialized_start=598
-  _globals['_GETORGANIZATIONRESPONSE']._serialized_end=695
-  _globals['_LISTORGANIZATIONSREQUEST']._serialized_start=697
-  _globals['_LISTORGANIZATIONSREQUEST']._serialized_end=783
-  _globals['_LISTORGANIZATIONSRESPONSE']._serialized_start=786
-  _globals['_LISTORGANIZATIONSRESPONSE']._serialized_end=927
-  _globals['_ORGANIZATIONSERVICE']._serialized_start=1084
-  _globals['_ORGANIZATIONSERVICE']._serialized_end=1466
+  _globals['_ORGANIZATION']._serialized_end=424
+  _globals['_ORGANIZATIONSETTINGS']._serialized_start=427
+  _globals['_ORGANIZATIONSETTINGS']._serialized_end=559
+  _globals['_CREATEORGANIZATIONREQUEST']._serialized_start=561
+  _globals['_CREATEORGANIZATIONREQUEST']._serialized_end=654
+  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_start=656
+  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_end=756
+  _globals['_GETORGANIZATIONREQUEST']._serialized_start=758
+  _globals['_GETORGANIZATIONREQUEST']._serialized_end=823
+  _globals['_GETORGANIZATIONRESPONSE']._serialized_start=825
+  _globals['_GETORGANIZATIONRESPONSE']._serialized_end=922
+  _globals['_LISTORGANIZATIONSREQUEST']._serialized_start=924
+  _globals['_LISTORGANIZATIONSREQUEST']._serialized_end=1010
+  _globals['_LISTORGANIZATIONSRESPONSE']._serialized_start=1013
+  _globals['_LISTORGANIZATIONSRESPONSE']._serialized_end=1154
+  _globals['_UPDATEORGANIZATIONREQUEST']._serialized_start=1157
+  _globals['_UPDATEORGANIZATIONREQUEST']._serialized_end=1486
+  _globals['_UPDATEORGANIZATIONRESPONSE']._serialized_start=1488
+  _globals['_UPDATEORGANIZATIONRESPONSE']._serialized_end=1588
+  _globals['_ORGANIZATIONSERVICE']._serialized_start=1745
+  _globals['_ORGANIZATIONSERVICE']._serialized_end=2248
 # @@protoc_insertion_point(module_scope)

@@ -59,6 +59,8 @@ class Organization(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     FOUNDER_MEMBER_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The organization, an org_ id. Never reused."""
     display_name: _builtins.str
@@ -67,9 +69,15 @@ class Organization(_message.Message):
     """Where it is in its life."""
     founder_member_id: _builtins.str
     """The membership of the user who created it."""
+    etag: _builtins.str
+    """Changes with each change of its name or settings."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was created."""
+
+    @_builtins.property
+    def settings(self) -> Global___OrganizationSettings:
+        """What its administrators have chosen."""
 
     def __init__(
         self,
@@ -79,14 +87,44 @@ class Organization(_message.Message):
         state: Global___OrganizationState.ValueType = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         founder_member_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        settings: Global___OrganizationSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "settings", b"settings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "display_name", b"display_name", "founder_member_id", b"founder_member_id", "id", b"id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "founder_member_id", b"founder_member_id", "id", b"id", "settings", b"settings", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Organization: _TypeAlias = Organization  # noqa: Y015
+
+@_typing.final
+class OrganizationSettings(_message.Message):
+    """What an organization's administrators may choose. Every setting is off in a new organization."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELEGATE_SERVICE_KEYS_FIELD_NUMBER: _builtins.int
+    PERSONAL_TOKENS_DISABLED_FIELD_NUMBER: _builtins.int
+    delegate_service_keys: _builtins.bool
+    """Who creates a service key needs workspaces:manage-keys in each of its workspaces and must hold all that the key is
+    to hold there, but need not be Admin of them.
+    """
+    personal_tokens_disabled: _builtins.bool
+    """Nobody creates personal tokens. Those that exist go on."""
+    def __init__(
+        self,
+        *,
+        delegate_service_keys: _builtins.bool = ...,
+        personal_tokens_disabled: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delegate_service_keys", b"delegate_service_keys", "personal_tokens_disabled", b"personal_tokens_disabled"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrganizationSettings: _TypeAlias = OrganizationSettings  # noqa: Y015
 
 @_typing.final
 class CreateOrganizationRequest(_message.Message):
@@ -239,3 +277,78 @@ class ListOrganizationsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListOrganizationsResponse: _TypeAlias = ListOrganizationsResponse  # noqa: Y015
+
+@_typing.final
+class UpdateOrganizationRequest(_message.Message):
+    """Asks for another name or other settings."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    DELEGATE_SERVICE_KEYS_FIELD_NUMBER: _builtins.int
+    PERSONAL_TOKENS_DISABLED_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND."""
+    display_name: _builtins.str
+    """What people call it from now on, at most 100 characters; empty leaves it as it is."""
+    delegate_service_keys: _builtins.bool
+    """OrganizationSettings.delegate_service_keys; unset leaves it as it is."""
+    personal_tokens_disabled: _builtins.bool
+    """OrganizationSettings.personal_tokens_disabled; unset leaves it as it is."""
+    etag: _builtins.str
+    """The etag that the change was made from; empty means whatever is there."""
+    request_id: _builtins.str
+    """Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+    content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    """
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        delegate_service_keys: _builtins.bool | None = ...,
+        personal_tokens_disabled: _builtins.bool | None = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_delegate_service_keys", b"_delegate_service_keys", "_personal_tokens_disabled", b"_personal_tokens_disabled", "delegate_service_keys", b"delegate_service_keys", "personal_tokens_disabled", b"personal_tokens_disabled"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_delegate_service_keys", b"_delegate_service_keys", "_personal_tokens_disabled", b"_personal_tokens_disabled", "delegate_service_keys", b"delegate_service_keys", "display_name", b"display_name", "etag", b"etag", "organization_id", b"organization_id", "personal_tokens_disabled", b"personal_tokens_disabled", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__delegate_service_keys: _TypeAlias = _typing.Literal["delegate_service_keys"]  # noqa: Y015
+    _WhichOneofArgType__delegate_service_keys: _TypeAlias = _typing.Literal["_delegate_service_keys", b"_delegate_service_keys"]  # noqa: Y015
+    _WhichOneofReturnType__personal_tokens_disabled: _TypeAlias = _typing.Literal["personal_tokens_disabled"]  # noqa: Y015
+    _WhichOneofArgType__personal_tokens_disabled: _TypeAlias = _typing.Literal["_personal_tokens_disabled", b"_personal_tokens_disabled"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__delegate_service_keys) -> _WhichOneofReturnType__delegate_service_keys | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__personal_tokens_disabled) -> _WhichOneofReturnType__personal_tokens_disabled | None: ...
+
+Global___UpdateOrganizationRequest: _TypeAlias = UpdateOrganizationRequest  # noqa: Y015
+
+@_typing.final
+class UpdateOrganizationResponse(_message.Message):
+    """The organization as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def organization(self) -> Global___Organization:
+        """The organization."""
+
+    def __init__(
+        self,
+        *,
+        organization: Global___Organization | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["organization", b"organization"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization", b"organization"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateOrganizationResponse: _TypeAlias = UpdateOrganizationResponse  # noqa: Y015

@@ -50,6 +50,11 @@ class OrganizationServiceStub(object):
                 request_serializer=latchkey_dot_identity_dot_v1_dot_organization__pb2.ListOrganizationsRequest.SerializeToString,
                 response_deserializer=latchkey_dot_identity_dot_v1_dot_organization__pb2.ListOrganizationsResponse.FromString,
                 _registered_method=True)
+        self.UpdateOrganization = channel.unary_unary(
+                '/latchkey.identity.v1.OrganizationService/UpdateOrganization',
+                request_serializer=latchkey_dot_identity_dot_v1_dot_organization__pb2.UpdateOrganizationRequest.SerializeToString,
+                response_deserializer=latchkey_dot_identity_dot_v1_dot_organization__pb2.UpdateOrganizationResponse.FromString,
+                _registered_method=True)
 
 
 class OrganizationServiceServicer(object):
@@ -82,6 +87,16 @@ class OrganizationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateOrganization(self, request, context):
+        """Changes an organization's name or settings; what is left out stays as it is. A setting holds for every call that
+        starts after this has returned.
+        Rule: permission organization:manage in it.
+        Errors: ABORTED (STALE_ETAG).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OrganizationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -99,6 +114,11 @@ def add_OrganizationServiceServicer_to_server(servicer, server):
                     servicer.ListOrganizations,
                     request_deserializer=latchkey_dot_identity_dot_v1_dot_organization__pb2.ListOrganizationsRequest.FromString,
                     response_serializer=latchkey_dot_identity_dot_v1_dot_organization__pb2.ListOrganizationsResponse.SerializeToString,
+            ),
+            'UpdateOrganization': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateOrganization,
+                    request_deserializer=latchkey_dot_identity_dot_v1_dot_organization__pb2.UpdateOrganizationRequest.FromString,
+                    response_serializer=latchkey_dot_identity_dot_v1_dot_organization__pb2.UpdateOrganizationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -183,6 +203,33 @@ class OrganizationService(object):
             '/latchkey.identity.v1.OrganizationService/ListOrganizations',
             latchkey_dot_identity_dot_v1_dot_organization__pb2.ListOrganizationsRequest.SerializeToString,
             latchkey_dot_identity_dot_v1_dot_organization__pb2.ListOrganizationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateOrganization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.identity.v1.OrganizationService/UpdateOrganization',
+            latchkey_dot_identity_dot_v1_dot_organization__pb2.UpdateOrganizationRequest.SerializeToString,
+            latchkey_dot_identity_dot_v1_dot_organization__pb2.UpdateOrganizationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,12 @@ class OrganizationServiceStub:
     """Lists the organizations that the signed-in user is an active member of, oldest membership first.
     Rule: a user asserted by a front end.
     """
+    UpdateOrganization: _grpc.UnaryUnaryMultiCallable[_organization_pb2.UpdateOrganizationRequest, _organization_pb2.UpdateOrganizationResponse]
+    """Changes an organization's name or settings; what is left out stays as it is. A setting holds for every call that
+    starts after this has returned.
+    Rule: permission organization:manage in it.
+    Errors: ABORTED (STALE_ETAG).
+    """
 
 @_typing.type_check_only
 class OrganizationServiceAsyncStub(OrganizationServiceStub):
@@ -66,6 +72,12 @@ class OrganizationServiceAsyncStub(OrganizationServiceStub):
     ListOrganizations: _aio.UnaryUnaryMultiCallable[_organization_pb2.ListOrganizationsRequest, _organization_pb2.ListOrganizationsResponse]  # type: ignore[assignment]
     """Lists the organizations that the signed-in user is an active member of, oldest membership first.
     Rule: a user asserted by a front end.
+    """
+    UpdateOrganization: _aio.UnaryUnaryMultiCallable[_organization_pb2.UpdateOrganizationRequest, _organization_pb2.UpdateOrganizationResponse]  # type: ignore[assignment]
+    """Changes an organization's name or settings; what is left out stays as it is. A setting holds for every call that
+    starts after this has returned.
+    Rule: permission organization:manage in it.
+    Errors: ABORTED (STALE_ETAG).
     """
 
 class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -101,6 +113,18 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_organization_pb2.ListOrganizationsResponse, _abc.Awaitable[_organization_pb2.ListOrganizationsResponse]]:
         """Lists the organizations that the signed-in user is an active member of, oldest membership first.
         Rule: a user asserted by a front end.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateOrganization(
+        self,
+        request: _organization_pb2.UpdateOrganizationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_organization_pb2.UpdateOrganizationResponse, _abc.Awaitable[_organization_pb2.UpdateOrganizationResponse]]:
+        """Changes an organization's name or settings; what is left out stays as it is. A setting holds for every call that
+        starts after this has returned.
+        Rule: permission organization:manage in it.
+        Errors: ABORTED (STALE_ETAG).
         """
 
 def add_OrganizationServiceServicer_to_server(servicer: OrganizationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$latchkey/identity/v1/workspace.proto\x12\x14latchkey.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd1\x01\n\tWorkspace\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\'\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationId\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12:\n\x05state\x18\x04 \x01(\x0e\x32$.latchkey.identity.v1.WorkspaceStateR\x05state\x12;\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\"t\n\x16\x43reateWorkspaceRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\"X\n\x17\x43reateWorkspaceResponse\x12=\n\tworkspace\x18\x01 \x01(\x0b\x32\x1f.latchkey.identity.v1.WorkspaceR\tworkspace\"a\n\x13GetWorkspaceRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12!\n\x0cworkspace_id\x18\x02 \x01(\tR\x0bworkspaceId\"U\n\x14GetWorkspaceResponse\x12=\n\tworkspace\x18\x01 \x01(\x0b\x32\x1f.latchkey.identity.v1.WorkspaceR\tworkspace\"|\n\x15ListWorkspacesRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\"\x81\x01\n\x16ListWorkspacesResponse\x12?\n\nworkspaces\x18\x01 \x03(\x0b\x32\x1f.latchkey.identity.v1.WorkspaceR\nworkspaces\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*j\n\x0eWorkspaceState\x12\x1f\n\x1bWORKSPACE_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16WORKSPACE_STATE_ACTIVE\x10\x01\x12\x1b\n\x17WORKSPACE_STATE_DELETED\x10\x02\x32\xe0\x02\n\x10WorkspaceService\x12n\n\x0f\x43reateWorkspace\x12,.latchkey.identity.v1.CreateWorkspaceRequest\x1a-.latchkey.identity.v1.CreateWorkspaceResponse\x12j\n\x0cGetWorkspace\x12).latchkey.identity.v1.GetWorkspaceRequest\x1a*.latchkey.identity.v1.GetWorkspaceResponse\"\x03\x90\x02\x01\x12p\n\x0eListWorkspaces\x12+.latchkey.identity.v1.ListWorkspacesRequest\x1a,.latchkey.identity.v1.ListWorkspacesResponse\"\x03\x90\x02\x01\x42\x65\n\x18\x64\x65v.latchkey.identity.v1B\x0eWorkspaceProtoP\x01Z7latchkey.dev/clients/go/latchkey/identity/v1;identityv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$latchkey/identity/v1/workspace.proto\x12\x14latchkey.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd1\x01\n\tWorkspace\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\'\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationId\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12:\n\x05state\x18\x04 \x01(\x0e\x32$.latchkey.identity.v1.WorkspaceStateR\x05state\x12;\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\"t\n\x16\x43reateWorkspaceRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\"X\n\x17\x43reateWorkspaceResponse\x12=\n\tworkspace\x18\x01 \x01(\x0b\x32\x1f.latchkey.identity.v1.WorkspaceR\tworkspace\"a\n\x13GetWorkspaceRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12!\n\x0cworkspace_id\x18\x02 \x01(\tR\x0bworkspaceId\"U\n\x14GetWorkspaceResponse\x12=\n\tworkspace\x18\x01 \x01(\x0b\x32\x1f.latchkey.identity.v1.WorkspaceR\tworkspace\"|\n\x15ListWorkspacesRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\"\x81\x01\n\x16ListWorkspacesResponse\x12?\n\nworkspaces\x18\x01 \x03(\x0b\x32\x1f.latchkey.identity.v1.WorkspaceR\nworkspaces\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x83\x01\n\x16\x44\x65leteWorkspaceRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12!\n\x0cworkspace_id\x18\x02 \x01(\tR\x0bworkspaceId\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\"\x19\n\x17\x44\x65leteWorkspaceResponse*j\n\x0eWorkspaceState\x12\x1f\n\x1bWORKSPACE_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16WORKSPACE_STATE_ACTIVE\x10\x01\x12\x1b\n\x17WORKSPACE_STATE_DELETED\x10\x02\x32\xd0\x03\n\x10WorkspaceService\x12n\n\x0f\x43reateWorkspace\x12,.latchkey.identity.v1.CreateWorkspaceRequest\x1a-.latchkey.identity.v1.CreateWorkspaceResponse\x12j\n\x0cGetWorkspace\x12).latchkey.identity.v1.GetWorkspaceRequest\x1a*.latchkey.identity.v1.GetWorkspaceResponse\"\x03\x90\x02\x01\x12p\n\x0eListWorkspaces\x12+.latchkey.identity.v1.ListWorkspacesRequest\x1a,.latchkey.identity.v1.ListWorkspacesResponse\"\x03\x90\x02\x01\x12n\n\x0f\x44\x65leteWorkspace\x12,.latchkey.identity.v1.DeleteWorkspaceRequest\x1a-.latchkey.identity.v1.DeleteWorkspaceResponseBe\n\x18\x64\x65v.latchkey.identity.v1B\x0eWorkspaceProtoP\x01Z7latchkey.dev/clients/go/latchkey/identity/v1;identityv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,8 +37,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WORKSPACESERVICE'].methods_by_name['GetWorkspace']._serialized_options = b'\220\002\001'
   _globals['_WORKSPACESERVICE'].methods_by_name['ListWorkspaces']._loaded_options = None
   _globals['_WORKSPACESERVICE'].methods_by_name['ListWorkspaces']._serialized_options = b'\220\002\001'
-  _globals['_WORKSPACESTATE']._serialized_start=959
-  _globals['_WORKSPACESTATE']._serialized_end=1065
+  _globals['_WORKSPACESTATE']._serialized_start=1120
+  _globals['_WORKSPACESTATE']._serialized_end=1226
   _globals['_WORKSPACE']._serialized_start=96
   _globals['_WORKSPACE']._serialized_end=305
   _globals['_CREATEWORKSPACEREQUEST']._serialized_start=307
@@ -53,6 +53,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTWORKSPACESREQUEST']._serialized_end=825
   _globals['_LISTWORKSPACESRESPONSE']._serialized_start=828
   _globals['_LISTWORKSPACESRESPONSE']._serialized_end=957
-  _globals['_WORKSPACESERVICE']._serialized_start=1068
-  _globals['_WORKSPACESERVICE']._serialized_end=1420
+  _globals['_DELETEWORKSPACEREQUEST']._serialized_start=960
+  _globals['_DELETEWORKSPACEREQUEST']._serialized_end=1091
+  _globals['_DELETEWORKSPACERESPONSE']._serialized_start=1093
+  _globals['_DELETEWORKSPACERESPONSE']._serialized_end=1118
+  _globals['_WORKSPACESERVICE']._serialized_start=1229
+  _globals['_WORKSPACESERVICE']._serialized_end=1693
 # @@protoc_insertion_point(module_scope)

@@ -50,6 +50,11 @@ class WorkspaceServiceStub(object):
                 request_serializer=latchkey_dot_identity_dot_v1_dot_workspace__pb2.ListWorkspacesRequest.SerializeToString,
                 response_deserializer=latchkey_dot_identity_dot_v1_dot_workspace__pb2.ListWorkspacesResponse.FromString,
                 _registered_method=True)
+        self.DeleteWorkspace = channel.unary_unary(
+                '/latchkey.identity.v1.WorkspaceService/DeleteWorkspace',
+                request_serializer=latchkey_dot_identity_dot_v1_dot_workspace__pb2.DeleteWorkspaceRequest.SerializeToString,
+                response_deserializer=latchkey_dot_identity_dot_v1_dot_workspace__pb2.DeleteWorkspaceResponse.FromString,
+                _registered_method=True)
 
 
 class WorkspaceServiceServicer(object):
@@ -81,6 +86,17 @@ class WorkspaceServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteWorkspace(self, request, context):
+        """Deletes a workspace, for good; its name is free again. Once this returns, nothing is allowed in it on any replica. The
+        roles that were held in it are then taken away in the background, and it is dropped from the service keys that acted in
+        it: a key left without workspaces is revoked, it never widens.
+        Rule: permission workspaces:manage in it. A repeat by one who is still a member gets the first answer.
+        Errors: NOT_FOUND (WORKSPACE_NOT_FOUND), also for one already deleted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkspaceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -98,6 +114,11 @@ def add_WorkspaceServiceServicer_to_server(servicer, server):
                     servicer.ListWorkspaces,
                     request_deserializer=latchkey_dot_identity_dot_v1_dot_workspace__pb2.ListWorkspacesRequest.FromString,
                     response_serializer=latchkey_dot_identity_dot_v1_dot_workspace__pb2.ListWorkspacesResponse.SerializeToString,
+            ),
+            'DeleteWorkspace': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteWorkspace,
+                    request_deserializer=latchkey_dot_identity_dot_v1_dot_workspace__pb2.DeleteWorkspaceRequest.FromString,
+                    response_serializer=latchkey_dot_identity_dot_v1_dot_workspace__pb2.DeleteWorkspaceResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -182,6 +203,33 @@ class WorkspaceService(object):
             '/latchkey.identity.v1.WorkspaceService/ListWorkspaces',
             latchkey_dot_identity_dot_v1_dot_workspace__pb2.ListWorkspacesRequest.SerializeToString,
             latchkey_dot_identity_dot_v1_dot_workspace__pb2.ListWorkspacesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteWorkspace(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.identity.v1.WorkspaceService/DeleteWorkspace',
+            latchkey_dot_identity_dot_v1_dot_workspace__pb2.DeleteWorkspaceRequest.SerializeToString,
+            latchkey_dot_identity_dot_v1_dot_workspace__pb2.DeleteWorkspaceResponse.FromString,
             options,
             channel_credentials,
             insecure,

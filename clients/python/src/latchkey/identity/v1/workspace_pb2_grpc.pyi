@@ -46,6 +46,13 @@ class WorkspaceServiceStub:
     """Lists the organization's workspaces, oldest first.
     Rule: permission organization:read in the organization.
     """
+    DeleteWorkspace: _grpc.UnaryUnaryMultiCallable[_workspace_pb2.DeleteWorkspaceRequest, _workspace_pb2.DeleteWorkspaceResponse]
+    """Deletes a workspace, for good; its name is free again. Once this returns, nothing is allowed in it on any replica. The
+    roles that were held in it are then taken away in the background, and it is dropped from the service keys that acted in
+    it: a key left without workspaces is revoked, it never widens.
+    Rule: permission workspaces:manage in it. A repeat by one who is still a member gets the first answer.
+    Errors: NOT_FOUND (WORKSPACE_NOT_FOUND), also for one already deleted.
+    """
 
 @_typing.type_check_only
 class WorkspaceServiceAsyncStub(WorkspaceServiceStub):
@@ -64,6 +71,13 @@ class WorkspaceServiceAsyncStub(WorkspaceServiceStub):
     ListWorkspaces: _aio.UnaryUnaryMultiCallable[_workspace_pb2.ListWorkspacesRequest, _workspace_pb2.ListWorkspacesResponse]  # type: ignore[assignment]
     """Lists the organization's workspaces, oldest first.
     Rule: permission organization:read in the organization.
+    """
+    DeleteWorkspace: _aio.UnaryUnaryMultiCallable[_workspace_pb2.DeleteWorkspaceRequest, _workspace_pb2.DeleteWorkspaceResponse]  # type: ignore[assignment]
+    """Deletes a workspace, for good; its name is free again. Once this returns, nothing is allowed in it on any replica. The
+    roles that were held in it are then taken away in the background, and it is dropped from the service keys that acted in
+    it: a key left without workspaces is revoked, it never widens.
+    Rule: permission workspaces:manage in it. A repeat by one who is still a member gets the first answer.
+    Errors: NOT_FOUND (WORKSPACE_NOT_FOUND), also for one already deleted.
     """
 
 class WorkspaceServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -98,6 +112,19 @@ class WorkspaceServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_workspace_pb2.ListWorkspacesResponse, _abc.Awaitable[_workspace_pb2.ListWorkspacesResponse]]:
         """Lists the organization's workspaces, oldest first.
         Rule: permission organization:read in the organization.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteWorkspace(
+        self,
+        request: _workspace_pb2.DeleteWorkspaceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_workspace_pb2.DeleteWorkspaceResponse, _abc.Awaitable[_workspace_pb2.DeleteWorkspaceResponse]]:
+        """Deletes a workspace, for good; its name is free again. Once this returns, nothing is allowed in it on any replica. The
+        roles that were held in it are then taken away in the background, and it is dropped from the service keys that acted in
+        it: a key left without workspaces is revoked, it never widens.
+        Rule: permission workspaces:manage in it. A repeat by one who is still a member gets the first answer.
+        Errors: NOT_FOUND (WORKSPACE_NOT_FOUND), also for one already deleted.
         """
 
 def add_WorkspaceServiceServicer_to_server(servicer: WorkspaceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -40,6 +40,11 @@ class AuthorizationServiceStub(object):
                 request_serializer=latchkey_dot_key_dot_v1_dot_authorization__pb2.AuthorizeRequest.SerializeToString,
                 response_deserializer=latchkey_dot_key_dot_v1_dot_authorization__pb2.AuthorizeResponse.FromString,
                 _registered_method=True)
+        self.BatchAuthorize = channel.unary_unary(
+                '/latchkey.key.v1.AuthorizationService/BatchAuthorize',
+                request_serializer=latchkey_dot_key_dot_v1_dot_authorization__pb2.BatchAuthorizeRequest.SerializeToString,
+                response_deserializer=latchkey_dot_key_dot_v1_dot_authorization__pb2.BatchAuthorizeResponse.FromString,
+                _registered_method=True)
         self.AuthorizeUser = channel.unary_unary(
                 '/latchkey.key.v1.AuthorizationService/AuthorizeUser',
                 request_serializer=latchkey_dot_key_dot_v1_dot_authorization__pb2.AuthorizeUserRequest.SerializeToString,
@@ -58,6 +63,15 @@ class AuthorizationServiceServicer(object):
 
     def Authorize(self, request, context):
         """Answers the question. A refused key is an answer, not an error; errors are for callers' mistakes and for faults.
+        Rule: called by a configured checker.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchAuthorize(self, request, context):
+        """Answers many questions in one message, each as Authorize would, about facts that are read once for all of them. A malformed
+        question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
         Rule: called by a configured checker.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -87,6 +101,11 @@ def add_AuthorizationServiceServicer_to_server(servicer, server):
                     servicer.Authorize,
                     request_deserializer=latchkey_dot_key_dot_v1_dot_authorization__pb2.AuthorizeRequest.FromString,
                     response_serializer=latchkey_dot_key_dot_v1_dot_authorization__pb2.AuthorizeResponse.SerializeToString,
+            ),
+            'BatchAuthorize': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchAuthorize,
+                    request_deserializer=latchkey_dot_key_dot_v1_dot_authorization__pb2.BatchAuthorizeRequest.FromString,
+                    response_serializer=latchkey_dot_key_dot_v1_dot_authorization__pb2.BatchAuthorizeResponse.SerializeToString,
             ),
             'AuthorizeUser': grpc.unary_unary_rpc_method_handler(
                     servicer.AuthorizeUser,
@@ -127,6 +146,33 @@ class AuthorizationService(object):
             '/latchkey.key.v1.AuthorizationService/Authorize',
             latchkey_dot_key_dot_v1_dot_authorization__pb2.AuthorizeRequest.SerializeToString,
             latchkey_dot_key_dot_v1_dot_authorization__pb2.AuthorizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchAuthorize(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.key.v1.AuthorizationService/BatchAuthorize',
+            latchkey_dot_key_dot_v1_dot_authorization__pb2.BatchAuthorizeRequest.SerializeToString,
+            latchkey_dot_key_dot_v1_dot_authorization__pb2.BatchAuthorizeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,11 @@ class AuthorizationServiceStub:
     """Answers the question. A refused key is an answer, not an error; errors are for callers' mistakes and for faults.
     Rule: called by a configured checker.
     """
+    BatchAuthorize: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.BatchAuthorizeRequest, _authorization_pb2.BatchAuthorizeResponse]
+    """Answers many questions in one message, each as Authorize would, about facts that are read once for all of them. A malformed
+    question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
+    Rule: called by a configured checker.
+    """
     AuthorizeUser: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.AuthorizeUserRequest, _authorization_pb2.AuthorizeUserResponse]
     """Answers the same question for a person whom a front end has signed in: the same chain, entered at the principal.
     Rule: called by identity or role, which guard their own RPCs with it.
@@ -53,6 +58,11 @@ class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Authorize: _aio.UnaryUnaryMultiCallable[_authorization_pb2.AuthorizeRequest, _authorization_pb2.AuthorizeResponse]  # type: ignore[assignment]
     """Answers the question. A refused key is an answer, not an error; errors are for callers' mistakes and for faults.
+    Rule: called by a configured checker.
+    """
+    BatchAuthorize: _aio.UnaryUnaryMultiCallable[_authorization_pb2.BatchAuthorizeRequest, _authorization_pb2.BatchAuthorizeResponse]  # type: ignore[assignment]
+    """Answers many questions in one message, each as Authorize would, about facts that are read once for all of them. A malformed
+    question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
     Rule: called by a configured checker.
     """
     AuthorizeUser: _aio.UnaryUnaryMultiCallable[_authorization_pb2.AuthorizeUserRequest, _authorization_pb2.AuthorizeUserResponse]  # type: ignore[assignment]
@@ -74,6 +84,17 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_authorization_pb2.AuthorizeResponse, _abc.Awaitable[_authorization_pb2.AuthorizeResponse]]:
         """Answers the question. A refused key is an answer, not an error; errors are for callers' mistakes and for faults.
+        Rule: called by a configured checker.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchAuthorize(
+        self,
+        request: _authorization_pb2.BatchAuthorizeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_authorization_pb2.BatchAuthorizeResponse, _abc.Awaitable[_authorization_pb2.BatchAuthorizeResponse]]:
+        """Answers many questions in one message, each as Authorize would, about facts that are read once for all of them. A malformed
+        question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
         Rule: called by a configured checker.
         """
 

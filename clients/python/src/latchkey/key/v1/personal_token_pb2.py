@@ -22,10 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from latchkey.key.v1 import key_pb2 as latchkey_dot_key_dot_v1_dot_key__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$latchkey/key/v1/personal_token.proto\x12\x0flatchkey.key.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x02\n\rPersonalToken\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\'\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationId\x12\x1b\n\tmember_id\x18\x03 \x01(\tR\x08memberId\x12\x12\n\x04name\x18\x04 \x01(\tR\x04name\x12\x12\n\x04hint\x18\x05 \x01(\tR\x04hint\x12 \n\x0bpermissions\x18\x06 \x03(\tR\x0bpermissions\x12;\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"\xd7\x01\n\x1a\x43reatePersonalTokenRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12;\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12 \n\x0bpermissions\x18\x04 \x03(\tR\x0bpermissions\x12\x1d\n\nrequest_id\x18\x05 \x01(\tR\trequestId\"\x9d\x01\n\x1b\x43reatePersonalTokenResponse\x12\x34\n\x05token\x18\x01 \x01(\x0b\x32\x1e.latchkey.key.v1.PersonalTokenR\x05token\x12\x16\n\x06secret\x18\x02 \x01(\tR\x06secret\x12\x30\n\x14secret_already_shown\x18\x03 \x01(\x08R\x12secretAlreadyShown\"]\n\x17GetPersonalTokenRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x19\n\x08token_id\x18\x02 \x01(\tR\x07tokenId\"P\n\x18GetPersonalTokenResponse\x12\x34\n\x05token\x18\x01 \x01(\x0b\x32\x1e.latchkey.key.v1.PersonalTokenR\x05token\"\x80\x01\n\x19ListPersonalTokensRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\"|\n\x1aListPersonalTokensResponse\x12\x36\n\x06tokens\x18\x01 \x03(\x0b\x32\x1e.latchkey.key.v1.PersonalTokenR\x06tokens\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x7f\n\x1a\x44\x65letePersonalTokenRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x19\n\x08token_id\x18\x02 \x01(\tR\x07tokenId\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\"\x1d\n\x1b\x44\x65letePersonalTokenResponse\"\x82\x01\n\x19RevokeMemberTokensRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x1b\n\tmember_id\x18\x02 \x01(\tR\x08memberId\x12\x1f\n\x0b\x64\x65letion_id\x18\x03 \x01(\tR\ndeletionId\"V\n\x1aRevokeMemberTokensResponse\x12$\n\x0e\x64\x65leted_in_all\x18\x01 \x01(\x05R\x0c\x64\x65letedInAll\x12\x12\n\x04more\x18\x02 \x01(\x08R\x04more2\xcb\x04\n\x14PersonalTokenService\x12p\n\x13\x43reatePersonalToken\x12+.latchkey.key.v1.CreatePersonalTokenRequest\x1a,.latchkey.key.v1.CreatePersonalTokenResponse\x12l\n\x10GetPersonalToken\x12(.latchkey.key.v1.GetPersonalTokenRequest\x1a).latchkey.key.v1.GetPersonalTokenResponse\"\x03\x90\x02\x01\x12r\n\x12ListPersonalTokens\x12*.latchkey.key.v1.ListPersonalTokensRequest\x1a+.latchkey.key.v1.ListPersonalTokensResponse\"\x03\x90\x02\x01\x12p\n\x13\x44\x65letePersonalToken\x12+.latchkey.key.v1.DeletePersonalTokenRequest\x1a,.latchkey.key.v1.DeletePersonalTokenResponse\x12m\n\x12RevokeMemberTokens\x12*.latchkey.key.v1.RevokeMemberTokensRequest\x1a+.latchkey.key.v1.RevokeMemberTokensResponseBZ\n\x13\x64\x65v.latchkey.key.v1B\x12PersonalTokenProtoP\x01Z-latchkey.dev/clients/go/latchkey/key/v1;keyv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$latchkey/key/v1/personal_token.proto\x12\x0flatchkey.key.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19latchkey/key/v1/key.proto\"\xf1\x03\n\rPersonalToken\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\'\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationId\x12\x1b\n\tmember_id\x18\x03 \x01(\tR\x08memberId\x12\x12\n\x04name\x18\x04 \x01(\tR\x04name\x12\x12\n\x04hint\x18\x05 \x01(\tR\x04hint\x12 \n\x0bpermissions\x18\x06 \x03(\tR\x0bpermissions\x12;\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12/\n\x05state\x18\t \x01(\x0e\x32\x19.latchkey.key.v1.KeyStateR\x05state\x12\x12\n\x04\x65tag\x18\n \x01(\tR\x04\x65tag\x12;\n\x0brotate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrotateTime\x12\x44\n\x10overlap_end_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0eoverlapEndTime\"\xd7\x01\n\x1a\x43reatePersonalTokenRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12;\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12 \n\x0bpermissions\x18\x04 \x03(\tR\x0bpermissions\x12\x1d\n\nrequest_id\x18\x05 \x01(\tR\trequestId\"\x9d\x01\n\x1b\x43reatePersonalTokenResponse\x12\x34\n\x05token\x18\x01 \x01(\x0b\x32\x1e.latchkey.key.v1.PersonalTokenR\x05token\x12\x16\n\x06secret\x18\x02 \x01(\tR\x06secret\x12\x30\n\x14secret_already_shown\x18\x03 \x01(\x08R\x12secretAlreadyShown\"]\n\x17GetPersonalTokenRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x19\n\x08token_id\x18\x02 \x01(\tR\x07tokenId\"P\n\x18GetPersonalTokenResponse\x12\x34\n\x05token\x18\x01 \x01(\x0b\x32\x1e.latchkey.key.v1.PersonalTokenR\x05token\"\x80\x01\n\x19ListPersonalTokensRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\"|\n\x1aListPersonalTokensResponse\x12\x36\n\x06tokens\x18\x01 \x03(\x0b\x32\x1e.latchkey.key.v1.PersonalTokenR\x06tokens\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"-\n\tNarrowing\x12 \n\x0bpermissions\x18\x01 \x03(\tR\x0bpermissions\"\xe1\x01\n\x1aUpdatePersonalTokenRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x19\n\x08token_id\x18\x02 \x01(\tR\x07tokenId\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x38\n\tnarrowing\x18\x04 \x01(\x0b\x32\x1a.latchkey.key.v1.NarrowingR\tnarrowing\x12\x12\n\x04\x65tag\x18\x05 \x01(\tR\x04\x65tag\x12\x1d\n\nrequest_id\x18\x06 \x01(\tR\trequestId\"S\n\x1bUpdatePersonalTokenResponse\x12\x34\n\x05token\x18\x01 \x01(\x0b\x32\x1e.latchkey.key.v1.PersonalTokenR\x05token\"\x80\x01\n\x1b\x44isablePersonalTokenRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x19\n\x08token_id\x18\x02 \x01(\tR\x07tokenId\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\"T\n\x1c\x44isablePersonalTokenResponse\x12\x34\n\x05token\x18\x01 \x01(\x0b\x32\x1e.latchkey.key.v1.PersonalTokenR\x05token\"\x7f\n\x1a\x45nablePersonalTokenRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x19\n\x08token_id\x18\x02 \x01(\tR\x07tokenId\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\"S\n\x1b\x45nablePersonalTokenResponse\x12\x34\n\x05token\x18\x01 \x01(\x0b\x32\x1e.latchkey.key.v1.PersonalTokenR\x05token\"\xb4\x01\n\x1aRotatePersonalTokenRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x19\n\x08token_id\x18\x02 \x01(\tR\x07tokenId\x12\x33\n\x07overlap\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07overlap\x12\x1d\n\nrequest_id\x18\x04 \x01(\tR\trequestId\"\x9d\x01\n\x1bRotatePersonalTokenResponse\x12\x34\n\x05token\x18\x01 \x01(\x0b\x32\x1e.latchkey.key.v1.PersonalTokenR\x05token\x12\x16\n\x06secret\x18\x02 \x01(\tR\x06secret\x12\x30\n\x14secret_already_shown\x18\x03 \x01(\x08R\x12secretAlreadyShown\"\x7f\n\x1a\x44\x65letePersonalTokenRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x19\n\x08token_id\x18\x02 \x01(\tR\x07tokenId\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\"\x1d\n\x1b\x44\x65letePersonalTokenResponse\"\x82\x01\n\x19RevokeMemberTokensRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x1b\n\tmember_id\x18\x02 \x01(\tR\x08memberId\x12\x1f\n\x0b\x64\x65letion_id\x18\x03 \x01(\tR\ndeletionId\"V\n\x1aRevokeMemberTokensResponse\x12$\n\x0e\x64\x65leted_in_all\x18\x01 \x01(\x05R\x0c\x64\x65letedInAll\x12\x12\n\x04more\x18\x02 \x01(\x08R\x04more2\x96\x08\n\x14PersonalTokenService\x12p\n\x13\x43reatePersonalToken\x12+.latchkey.key.v1.CreatePersonalTokenRequest\x1a,.latchkey.key.v1.CreatePersonalTokenResponse\x12l\n\x10GetPersonalToken\x12(.latchkey.key.v1.GetPersonalTokenRequest\x1a).latchkey.key.v1.GetPersonalTokenResponse\"\x03\x90\x02\x01\x12r\n\x12ListPersonalTokens\x12*.latchkey.key.v1.ListPersonalTokensRequest\x1a+.latchkey.key.v1.ListPersonalTokensResponse\"\x03\x90\x02\x01\x12p\n\x13UpdatePersonalToken\x12+.latchkey.key.v1.UpdatePersonalTokenRequest\x1a,.latchkey.key.v1.UpdatePersonalTokenResponse\x12s\n\x14\x44isablePersonalToken\x12,.latchkey.key.v1.DisablePersonalTokenRequest\x1a-.latchkey.key.v1.DisablePersonalTokenResponse\x12p\n\x13\x45nablePersonalToken\x12+.latchkey.key.v1.EnablePersonalTokenRequest\x1a,.latchkey.key.v1.EnablePersonalTokenResponse\x12p\n\x13RotatePersonalToken\x12+.latchkey.key.v1.RotatePersonalTokenRequest\x1a,.latchkey.key.v1.RotatePersonalTokenResponse\x12p\n\x13\x44\x65letePersonalToken\x12+.latchkey.key.v1.DeletePersonalTokenRequest\x1a,.latchkey.key.v1.DeletePersonalTokenResponse\x12m\n\x12RevokeMemberTokens\x12*.latchkey.key.v1.RevokeMemberTokensRequest\x1a+.latchkey.key.v1.RevokeMemberTokensResponseBZ\n\x13\x64\x65v.latchkey.key.v1B\x12PersonalTokenProtoP\x01Z-latchkey.dev/clients/go/latchkey/key/v1;keyv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,28 +39,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PERSONALTOKENSERVICE'].methods_by_name['GetPersonalToken']._serialized_options = b'\220\002\001'
   _globals['_PERSONALTOKENSERVICE'].methods_by_name['ListPersonalTokens']._loaded_options = None
   _globals['_PERSONALTOKENSERVICE'].methods_by_name['ListPersonalTokens']._serialized_options = b'\220\002\001'
-  _globals['_PERSONALTOKEN']._serialized_start=91
-  _globals['_PERSONALTOKEN']._serialized_end=388
-  _globals['_CREATEPERSONALTOKENREQUEST']._serialized_start=391
-  _globals['_CREATEPERSONALTOKENREQUEST']._serialized_end=606
-  _globals['_CREATEPERSONALTOKENRESPONSE']._serialized_start=609
-  _globals['_CREATEPERSONALTOKENRESPONSE']._serialized_end=766
-  _globals['_GETPERSONALTOKENREQUEST']._serialized_start=768
-  _globals['_GETPERSONALTOKENREQUEST']._serialized_end=861
-  _globals['_GETPERSONALTOKENRESPONSE']._serialized_start=863
-  _globals['_GETPERSONALTOKENRESPONSE']._serialized_end=943
-  _globals['_LISTPERSONALTOKENSREQUEST']._serialized_start=946
-  _globals['_LISTPERSONALTOKENSREQUEST']._serialized_end=1074
-  _globals['_LISTPERSONALTOKENSRESPONSE']._serialized_start=1076
-  _globals['_LISTPERSONALTOKENSRESPONSE']._serialized_end=1200
-  _globals['_DELETEPERSONALTOKENREQUEST']._serialized_start=1202
-  _globals['_DELETEPERSONALTOKENREQUEST']._serialized_end=1329
-  _globals['_DELETEPERSONALTOKENRESPONSE']._serialized_start=1331
-  _globals['_DELETEPERSONALTOKENRESPONSE']._serialized_end=1360
-  _globals['_REVOKEMEMBERTOKENSREQUEST']._serialized_start=1363
-  _globals['_REVOKEMEMBERTOKENSREQUEST']._serialized_end=1493
-  _globals['_REVOKEMEMBERTOKENSRESPONSE']._serialized_start=1495
-  _globals['_REVOKEMEMBERTOKENSRESPONSE']._serialized_end=1581
-  _globals['_PERSONALTOKENSERVICE']._serialized_start=1584
-  _globals['_PERSONALTOKENSERVICE']._serialized_end=2171
+  _globals['_PERSONALTOKEN']._serialized_start=150
+  _globals['_PERSONALTOKEN']._serialized_end=647
+  _globals['_CREATEPERSONALTOKENREQUEST']._serialized_start=650
+  _globals['_CREATEPERSONALTOKENREQUEST']._serialized_end=865
+  _globals['_CREATEPERSONALTOKENRESPONSE']._serialized_start=868
+  _globals['_CREATEPERSONALTOKENRESPONSE']._serialized_end=1025
+  _globals['_GETPERSONALTOKENREQUEST']._serialized_start=1027
+  _globals['_GETPERSONALTOKENREQUEST']._serialized_end=1120
+  _globals['_GETPERSONALTOKENRESPONSE']._serialized_start=1122
+  _globals['_GETPERSONALTOKENRESPONSE']._serialized_end=1202
+  _globals['_LISTPERSONALTOKENSREQUEST']._serialized_start=1205
+  _globals['_LISTPERSONALTOKENSREQUEST']._serialized_end=1333
+  _globals['_LISTPERSONALTOKENSRESPONSE']._serialized_start=1335
+  _globals['_LISTPERSONALTOKENSRESPONSE']._serialized_end=1459
+  _globals['_NARROWING']._serialized_start=1461
+  _globals['_NARROWING']._serialized_end=1506
+  _globals['_UPDATEPERSONALTOKENREQUEST']._serialized_start=1509
+  _globals['_UPDATEPERSONALTOKENREQUEST']._serialized_end=1734
+  _globals['_UPDATEPERSONALTOKENRESPONSE']._serialized_start=1736
+  _globals['_UPDATEPERSONALTOKENRESPONSE']._serialized_end=1819
+  _globals['_DISABLEPERSONALTOKENREQUEST']._serialized_start=1822
+  _globals['_DISABLEPERSONALTOKENREQUEST']._serialized_end=1950
+  _globals['_DISABLEPERSONALTOKENRESPONSE']._serialized_start=1952
+  _globals['_DISABLEPERSONALTOKENRESPONSE']._serialized_end=2036
+  _globals['_ENABLEPERSONALTOKENREQUEST']._serialized_start=2038
+  _globals['_ENABLEPERSONALTOKENREQUEST']._serialized_end=2165
+  _globals['_ENABLEPERSONALTOKENRESPONSE']._serialized_start=2167
+  _globals['_ENABLEPERSONALTOKENRESPONSE']._serialized_end=2250
+  _globals['_ROTATEPERSONALTOKENREQUEST']._serialized_start=2253
+  _globals['_ROTATEPERSONALTOKENREQUEST']._serialized_end=2433
+  _globals['_ROTATEPERSONALTOKENRESPONSE']._serialized_start=2436
+  _globals['_ROTATEPERSONALTOKENRESPONSE']._serialized_end=2593
+  _globals['_DELETEPERSONALTOKENREQUEST']._serialized_start=2595
+  _globals['_DELETEPERSONALTOKENREQUEST']._serialized_end=2722
+  _globals['_DELETEPERSONALTOKENRESPONSE']._serialized_start=2724
+  _globals['_DELETEPERSONALTOKENRESPONSE']._serialized_end=2753
+  _globals['_REVOKEMEMBERTOKENSREQUEST']._serialized_start=2756
+  _globals['_REVOKEMEMBERTOKENSREQUEST']._serialized_end=2886
+  _globals['_REVOKEMEMBERTOKENSRESPONSE']._serialized_start=2888
+  _globals['_REVOKEMEMBERTOKENSRESPONSE']._serialized_end=2974
+  _globals['_PERSONALTOKENSERVICE']._serialized_start=2977
+  _globals['_PERSONALTOKENSERVICE']._serialized_end=4023
 # @@protoc_insertion_point(module_scope)

@@ -5,9 +5,11 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from latchkey.key.v1 import key_pb2 as _key_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -33,6 +35,10 @@ class PersonalToken(_message.Message):
     PERMISSIONS_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    ROTATE_TIME_FIELD_NUMBER: _builtins.int
+    OVERLAP_END_TIME_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The token, a pat_ id. Never reused."""
     organization_id: _builtins.str
@@ -43,6 +49,10 @@ class PersonalToken(_message.Message):
     """What its owner calls it."""
     hint: _builtins.str
     """The last four characters of the secret, to tell tokens apart."""
+    state: _key_pb2.KeyState.ValueType
+    """Whether it is in use. Says nothing about what its principal may."""
+    etag: _builtins.str
+    """Changes with each change of the token."""
     @_builtins.property
     def permissions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What it is narrowed to; empty means all that its member may."""
@@ -55,6 +65,14 @@ class PersonalToken(_message.Message):
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """When it stops working; unset means never."""
 
+    @_builtins.property
+    def rotate_time(self) -> _timestamp_pb2.Timestamp:
+        """When it got its present secret; unset if that is its first."""
+
+    @_builtins.property
+    def overlap_end_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when the secret before the present one goes on working; unset if it does not."""
+
     def __init__(
         self,
         *,
@@ -66,10 +84,14 @@ class PersonalToken(_message.Message):
         permissions: _abc.Iterable[_builtins.str] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
+        state: _key_pb2.KeyState.ValueType = ...,
+        etag: _builtins.str = ...,
+        rotate_time: _timestamp_pb2.Timestamp | None = ...,
+        overlap_end_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "overlap_end_time", b"overlap_end_time", "rotate_time", b"rotate_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "hint", b"hint", "id", b"id", "member_id", b"member_id", "name", b"name", "organization_id", b"organization_id", "permissions", b"permissions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "etag", b"etag", "expire_time", b"expire_time", "hint", b"hint", "id", b"id", "member_id", b"member_id", "name", b"name", "organization_id", b"organization_id", "overlap_end_time", b"overlap_end_time", "permissions", b"permissions", "rotate_time", b"rotate_time", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -260,6 +282,284 @@ class ListPersonalTokensResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListPersonalTokensResponse: _TypeAlias = ListPersonalTokensResponse  # noqa: Y015
+
+@_typing.final
+class Narrowing(_message.Message):
+    """What a token is narrowed to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERMISSIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def permissions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """All that it may at most, 0 to 500 permissions. Empty lifts the narrowing: all that its member may, now and later."""
+
+    def __init__(
+        self,
+        *,
+        permissions: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["permissions", b"permissions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Narrowing: _TypeAlias = Narrowing  # noqa: Y015
+
+@_typing.final
+class UpdatePersonalTokenRequest(_message.Message):
+    """Asks for another name, another narrowing, or both."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    NARROWING_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND."""
+    token_id: _builtins.str
+    """The token."""
+    name: _builtins.str
+    """What its owner calls it from now on, at most 100 characters; empty keeps the old name."""
+    etag: _builtins.str
+    """The etag that the change was made from; empty means whatever is there."""
+    request_id: _builtins.str
+    """Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+    content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    """
+    @_builtins.property
+    def narrowing(self) -> Global___Narrowing:
+        """What it is narrowed to from now on, in place of what it was narrowed to; unset keeps that."""
+
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        token_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        narrowing: Global___Narrowing | None = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["narrowing", b"narrowing"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "narrowing", b"narrowing", "organization_id", b"organization_id", "request_id", b"request_id", "token_id", b"token_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdatePersonalTokenRequest: _TypeAlias = UpdatePersonalTokenRequest  # noqa: Y015
+
+@_typing.final
+class UpdatePersonalTokenResponse(_message.Message):
+    """The token as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def token(self) -> Global___PersonalToken:
+        """The token."""
+
+    def __init__(
+        self,
+        *,
+        token: Global___PersonalToken | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdatePersonalTokenResponse: _TypeAlias = UpdatePersonalTokenResponse  # noqa: Y015
+
+@_typing.final
+class DisablePersonalTokenRequest(_message.Message):
+    """Asks for a token to be put out of use."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND."""
+    token_id: _builtins.str
+    """The token."""
+    request_id: _builtins.str
+    """Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+    content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    """
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        token_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id", "request_id", b"request_id", "token_id", b"token_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisablePersonalTokenRequest: _TypeAlias = DisablePersonalTokenRequest  # noqa: Y015
+
+@_typing.final
+class DisablePersonalTokenResponse(_message.Message):
+    """The token as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def token(self) -> Global___PersonalToken:
+        """The token."""
+
+    def __init__(
+        self,
+        *,
+        token: Global___PersonalToken | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisablePersonalTokenResponse: _TypeAlias = DisablePersonalTokenResponse  # noqa: Y015
+
+@_typing.final
+class EnablePersonalTokenRequest(_message.Message):
+    """Asks for a token to be put back into use."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND."""
+    token_id: _builtins.str
+    """The token."""
+    request_id: _builtins.str
+    """Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+    content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    """
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        token_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id", "request_id", b"request_id", "token_id", b"token_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnablePersonalTokenRequest: _TypeAlias = EnablePersonalTokenRequest  # noqa: Y015
+
+@_typing.final
+class EnablePersonalTokenResponse(_message.Message):
+    """The token as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def token(self) -> Global___PersonalToken:
+        """The token."""
+
+    def __init__(
+        self,
+        *,
+        token: Global___PersonalToken | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnablePersonalTokenResponse: _TypeAlias = EnablePersonalTokenResponse  # noqa: Y015
+
+@_typing.final
+class RotatePersonalTokenRequest(_message.Message):
+    """Asks for another secret."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    OVERLAP_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND."""
+    token_id: _builtins.str
+    """The token."""
+    request_id: _builtins.str
+    """Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+    content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    """
+    @_builtins.property
+    def overlap(self) -> _duration_pb2.Duration:
+        """How long the secret so far goes on working, 0 to 7 days. Unset or 0: it is refused at once (KEY_ROTATED_OUT)."""
+
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        token_id: _builtins.str = ...,
+        overlap: _duration_pb2.Duration | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["overlap", b"overlap"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id", "overlap", b"overlap", "request_id", b"request_id", "token_id", b"token_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotatePersonalTokenRequest: _TypeAlias = RotatePersonalTokenRequest  # noqa: Y015
+
+@_typing.final
+class RotatePersonalTokenResponse(_message.Message):
+    """The token with its new secret."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    SECRET_ALREADY_SHOWN_FIELD_NUMBER: _builtins.int
+    secret: _builtins.str
+    """The new secret, lk_pat_…: shown in this answer only and stored nowhere. Empty when secret_already_shown."""
+    secret_already_shown: _builtins.bool
+    """Whether this repeats an earlier answer (same request_id) that carried the secret. If it was lost, rotate the token again
+    under another request_id.
+    """
+    @_builtins.property
+    def token(self) -> Global___PersonalToken:
+        """The token."""
+
+    def __init__(
+        self,
+        *,
+        token: Global___PersonalToken | None = ...,
+        secret: _builtins.str = ...,
+        secret_already_shown: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["secret", b"secret", "secret_already_shown", b"secret_already_shown", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotatePersonalTokenResponse: _TypeAlias = RotatePersonalTokenResponse  # noqa: Y015
 
 @_typing.final
 class DeletePersonalTokenRequest(_message.Message):

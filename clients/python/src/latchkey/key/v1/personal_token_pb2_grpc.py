@@ -50,6 +50,26 @@ class PersonalTokenServiceStub(object):
                 request_serializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.ListPersonalTokensRequest.SerializeToString,
                 response_deserializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.ListPersonalTokensResponse.FromString,
                 _registered_method=True)
+        self.UpdatePersonalToken = channel.unary_unary(
+                '/latchkey.key.v1.PersonalTokenService/UpdatePersonalToken',
+                request_serializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.UpdatePersonalTokenRequest.SerializeToString,
+                response_deserializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.UpdatePersonalTokenResponse.FromString,
+                _registered_method=True)
+        self.DisablePersonalToken = channel.unary_unary(
+                '/latchkey.key.v1.PersonalTokenService/DisablePersonalToken',
+                request_serializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.DisablePersonalTokenRequest.SerializeToString,
+                response_deserializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.DisablePersonalTokenResponse.FromString,
+                _registered_method=True)
+        self.EnablePersonalToken = channel.unary_unary(
+                '/latchkey.key.v1.PersonalTokenService/EnablePersonalToken',
+                request_serializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.EnablePersonalTokenRequest.SerializeToString,
+                response_deserializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.EnablePersonalTokenResponse.FromString,
+                _registered_method=True)
+        self.RotatePersonalToken = channel.unary_unary(
+                '/latchkey.key.v1.PersonalTokenService/RotatePersonalToken',
+                request_serializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.RotatePersonalTokenRequest.SerializeToString,
+                response_deserializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.RotatePersonalTokenResponse.FromString,
+                _registered_method=True)
         self.DeletePersonalToken = channel.unary_unary(
                 '/latchkey.key.v1.PersonalTokenService/DeletePersonalToken',
                 request_serializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.DeletePersonalTokenRequest.SerializeToString,
@@ -70,7 +90,8 @@ class PersonalTokenServiceServicer(object):
         """Creates a token of the signed-in member.
         Rule: the member itself, asserted by a front end, with permission organization:pats:create; a bearer key is refused
         (BEARER_REFUSED), since a leaked token must not breed.
-        Errors: INVALID_ARGUMENT for a permission that the catalogue lacks; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) beyond 10,000 live ones.
+        Errors: INVALID_ARGUMENT for a permission that the catalogue lacks; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) beyond 10,000 live ones;
+        FAILED_PRECONDITION (PERSONAL_TOKENS_DISABLED) while the organization has them switched off (OrganizationSettings).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,6 +108,49 @@ class PersonalTokenServiceServicer(object):
     def ListPersonalTokens(self, request, context):
         """Lists the actor's own tokens, oldest first; deleted ones are not listed.
         Rule: the member itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdatePersonalToken(self, request, context):
+        """Changes the name of one of the actor's own tokens, or what it is narrowed to; both take effect everywhere before this returns.
+        Rule: the member itself. A bearer key may change the name only: with `narrowing` it is refused (BEARER_REFUSED), since a
+        leaked token must not shed what it was narrowed to.
+        Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; INVALID_ARGUMENT (UNKNOWN_PERMISSION) for a permission that the
+        catalogue lacks; ABORTED (STALE_ETAG).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DisablePersonalToken(self, request, context):
+        """Takes one of the actor's own tokens out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this
+        returns. One that is disabled already, and one that has expired, stay as they are. Idempotent.
+        Rule: the member itself, also by a bearer key, even the very token.
+        Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EnablePersonalToken(self, request, context):
+        """Puts a disabled token back into use, with the secret and the expiry that it had. One that is in use stays as it is. Idempotent.
+        Rule: the member itself, asserted by a front end; a bearer key is refused (BEARER_REFUSED), since whoever holds a leaked
+        token must not give life to others.
+        Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotatePersonalToken(self, request, context):
+        """Gives a token another secret. It stays the same token: id, name, narrowing, expiry and state do not change. The secret so
+        far works until `overlap` is over; of two rotations within one overlap, the later ends the oldest secret at once, so that
+        never more than two work. A secret that is two rotations old is forgotten (UNKNOWN_KEY).
+        Rule: the member itself, asserted by a front end; a bearer key is refused (BEARER_REFUSED), since a leaked token must not
+        breed.
+        Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,6 +191,26 @@ def add_PersonalTokenServiceServicer_to_server(servicer, server):
                     servicer.ListPersonalTokens,
                     request_deserializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.ListPersonalTokensRequest.FromString,
                     response_serializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.ListPersonalTokensResponse.SerializeToString,
+            ),
+            'UpdatePersonalToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdatePersonalToken,
+                    request_deserializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.UpdatePersonalTokenRequest.FromString,
+                    response_serializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.UpdatePersonalTokenResponse.SerializeToString,
+            ),
+            'DisablePersonalToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.DisablePersonalToken,
+                    request_deserializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.DisablePersonalTokenRequest.FromString,
+                    response_serializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.DisablePersonalTokenResponse.SerializeToString,
+            ),
+            'EnablePersonalToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnablePersonalToken,
+                    request_deserializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.EnablePersonalTokenRequest.FromString,
+                    response_serializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.EnablePersonalTokenResponse.SerializeToString,
+            ),
+            'RotatePersonalToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotatePersonalToken,
+                    request_deserializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.RotatePersonalTokenRequest.FromString,
+                    response_serializer=latchkey_dot_key_dot_v1_dot_personal__token__pb2.RotatePersonalTokenResponse.SerializeToString,
             ),
             'DeletePersonalToken': grpc.unary_unary_rpc_method_handler(
                     servicer.DeletePersonalToken,
@@ -221,6 +305,114 @@ class PersonalTokenService(object):
             '/latchkey.key.v1.PersonalTokenService/ListPersonalTokens',
             latchkey_dot_key_dot_v1_dot_personal__token__pb2.ListPersonalTokensRequest.SerializeToString,
             latchkey_dot_key_dot_v1_dot_personal__token__pb2.ListPersonalTokensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdatePersonalToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.key.v1.PersonalTokenService/UpdatePersonalToken',
+            latchkey_dot_key_dot_v1_dot_personal__token__pb2.UpdatePersonalTokenRequest.SerializeToString,
+            latchkey_dot_key_dot_v1_dot_personal__token__pb2.UpdatePersonalTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DisablePersonalToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.key.v1.PersonalTokenService/DisablePersonalToken',
+            latchkey_dot_key_dot_v1_dot_personal__token__pb2.DisablePersonalTokenRequest.SerializeToString,
+            latchkey_dot_key_dot_v1_dot_personal__token__pb2.DisablePersonalTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnablePersonalToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.key.v1.PersonalTokenService/EnablePersonalToken',
+            latchkey_dot_key_dot_v1_dot_personal__token__pb2.EnablePersonalTokenRequest.SerializeToString,
+            latchkey_dot_key_dot_v1_dot_personal__token__pb2.EnablePersonalTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotatePersonalToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.key.v1.PersonalTokenService/RotatePersonalToken',
+            latchkey_dot_key_dot_v1_dot_personal__token__pb2.RotatePersonalTokenRequest.SerializeToString,
+            latchkey_dot_key_dot_v1_dot_personal__token__pb2.RotatePersonalTokenResponse.FromString,
             options,
             channel_credentials,
             insecure,

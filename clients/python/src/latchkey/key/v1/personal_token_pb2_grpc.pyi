@@ -37,7 +37,8 @@ class PersonalTokenServiceStub:
     """Creates a token of the signed-in member.
     Rule: the member itself, asserted by a front end, with permission organization:pats:create; a bearer key is refused
     (BEARER_REFUSED), since a leaked token must not breed.
-    Errors: INVALID_ARGUMENT for a permission that the catalogue lacks; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) beyond 10,000 live ones.
+    Errors: INVALID_ARGUMENT for a permission that the catalogue lacks; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) beyond 10,000 live ones;
+    FAILED_PRECONDITION (PERSONAL_TOKENS_DISABLED) while the organization has them switched off (OrganizationSettings).
     """
     GetPersonalToken: _grpc.UnaryUnaryMultiCallable[_personal_token_pb2.GetPersonalTokenRequest, _personal_token_pb2.GetPersonalTokenResponse]
     """Reads one of the actor's own tokens.
@@ -46,6 +47,33 @@ class PersonalTokenServiceStub:
     ListPersonalTokens: _grpc.UnaryUnaryMultiCallable[_personal_token_pb2.ListPersonalTokensRequest, _personal_token_pb2.ListPersonalTokensResponse]
     """Lists the actor's own tokens, oldest first; deleted ones are not listed.
     Rule: the member itself.
+    """
+    UpdatePersonalToken: _grpc.UnaryUnaryMultiCallable[_personal_token_pb2.UpdatePersonalTokenRequest, _personal_token_pb2.UpdatePersonalTokenResponse]
+    """Changes the name of one of the actor's own tokens, or what it is narrowed to; both take effect everywhere before this returns.
+    Rule: the member itself. A bearer key may change the name only: with `narrowing` it is refused (BEARER_REFUSED), since a
+    leaked token must not shed what it was narrowed to.
+    Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; INVALID_ARGUMENT (UNKNOWN_PERMISSION) for a permission that the
+    catalogue lacks; ABORTED (STALE_ETAG).
+    """
+    DisablePersonalToken: _grpc.UnaryUnaryMultiCallable[_personal_token_pb2.DisablePersonalTokenRequest, _personal_token_pb2.DisablePersonalTokenResponse]
+    """Takes one of the actor's own tokens out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this
+    returns. One that is disabled already, and one that has expired, stay as they are. Idempotent.
+    Rule: the member itself, also by a bearer key, even the very token.
+    Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
+    """
+    EnablePersonalToken: _grpc.UnaryUnaryMultiCallable[_personal_token_pb2.EnablePersonalTokenRequest, _personal_token_pb2.EnablePersonalTokenResponse]
+    """Puts a disabled token back into use, with the secret and the expiry that it had. One that is in use stays as it is. Idempotent.
+    Rule: the member itself, asserted by a front end; a bearer key is refused (BEARER_REFUSED), since whoever holds a leaked
+    token must not give life to others.
+    Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time.
+    """
+    RotatePersonalToken: _grpc.UnaryUnaryMultiCallable[_personal_token_pb2.RotatePersonalTokenRequest, _personal_token_pb2.RotatePersonalTokenResponse]
+    """Gives a token another secret. It stays the same token: id, name, narrowing, expiry and state do not change. The secret so
+    far works until `overlap` is over; of two rotations within one overlap, the later ends the oldest secret at once, so that
+    never more than two work. A secret that is two rotations old is forgotten (UNKNOWN_KEY).
+    Rule: the member itself, asserted by a front end; a bearer key is refused (BEARER_REFUSED), since a leaked token must not
+    breed.
+    Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time.
     """
     DeletePersonalToken: _grpc.UnaryUnaryMultiCallable[_personal_token_pb2.DeletePersonalTokenRequest, _personal_token_pb2.DeletePersonalTokenResponse]
     """Deletes one of the actor's own tokens: refused everywhere once this returns.
@@ -67,7 +95,8 @@ class PersonalTokenServiceAsyncStub(PersonalTokenServiceStub):
     """Creates a token of the signed-in member.
     Rule: the member itself, asserted by a front end, with permission organization:pats:create; a bearer key is refused
     (BEARER_REFUSED), since a leaked token must not breed.
-    Errors: INVALID_ARGUMENT for a permission that the catalogue lacks; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) beyond 10,000 live ones.
+    Errors: INVALID_ARGUMENT for a permission that the catalogue lacks; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) beyond 10,000 live ones;
+    FAILED_PRECONDITION (PERSONAL_TOKENS_DISABLED) while the organization has them switched off (OrganizationSettings).
     """
     GetPersonalToken: _aio.UnaryUnaryMultiCallable[_personal_token_pb2.GetPersonalTokenRequest, _personal_token_pb2.GetPersonalTokenResponse]  # type: ignore[assignment]
     """Reads one of the actor's own tokens.
@@ -76,6 +105,33 @@ class PersonalTokenServiceAsyncStub(PersonalTokenServiceStub):
     ListPersonalTokens: _aio.UnaryUnaryMultiCallable[_personal_token_pb2.ListPersonalTokensRequest, _personal_token_pb2.ListPersonalTokensResponse]  # type: ignore[assignment]
     """Lists the actor's own tokens, oldest first; deleted ones are not listed.
     Rule: the member itself.
+    """
+    UpdatePersonalToken: _aio.UnaryUnaryMultiCallable[_personal_token_pb2.UpdatePersonalTokenRequest, _personal_token_pb2.UpdatePersonalTokenResponse]  # type: ignore[assignment]
+    """Changes the name of one of the actor's own tokens, or what it is narrowed to; both take effect everywhere before this returns.
+    Rule: the member itself. A bearer key may change the name only: with `narrowing` it is refused (BEARER_REFUSED), since a
+    leaked token must not shed what it was narrowed to.
+    Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; INVALID_ARGUMENT (UNKNOWN_PERMISSION) for a permission that the
+    catalogue lacks; ABORTED (STALE_ETAG).
+    """
+    DisablePersonalToken: _aio.UnaryUnaryMultiCallable[_personal_token_pb2.DisablePersonalTokenRequest, _personal_token_pb2.DisablePersonalTokenResponse]  # type: ignore[assignment]
+    """Takes one of the actor's own tokens out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this
+    returns. One that is disabled already, and one that has expired, stay as they are. Idempotent.
+    Rule: the member itself, also by a bearer key, even the very token.
+    Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
+    """
+    EnablePersonalToken: _aio.UnaryUnaryMultiCallable[_personal_token_pb2.EnablePersonalTokenRequest, _personal_token_pb2.EnablePersonalTokenResponse]  # type: ignore[assignment]
+    """Puts a disabled token back into use, with the secret and the expiry that it had. One that is in use stays as it is. Idempotent.
+    Rule: the member itself, asserted by a front end; a bearer key is refused (BEARER_REFUSED), since whoever holds a leaked
+    token must not give life to others.
+    Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time.
+    """
+    RotatePersonalToken: _aio.UnaryUnaryMultiCallable[_personal_token_pb2.RotatePersonalTokenRequest, _personal_token_pb2.RotatePersonalTokenResponse]  # type: ignore[assignment]
+    """Gives a token another secret. It stays the same token: id, name, narrowing, expiry and state do not change. The secret so
+    far works until `overlap` is over; of two rotations within one overlap, the later ends the oldest secret at once, so that
+    never more than two work. A secret that is two rotations old is forgotten (UNKNOWN_KEY).
+    Rule: the member itself, asserted by a front end; a bearer key is refused (BEARER_REFUSED), since a leaked token must not
+    breed.
+    Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time.
     """
     DeletePersonalToken: _aio.UnaryUnaryMultiCallable[_personal_token_pb2.DeletePersonalTokenRequest, _personal_token_pb2.DeletePersonalTokenResponse]  # type: ignore[assignment]
     """Deletes one of the actor's own tokens: refused everywhere once this returns.
@@ -100,7 +156,8 @@ class PersonalTokenServiceServicer(metaclass=_abc_1.ABCMeta):
         """Creates a token of the signed-in member.
         Rule: the member itself, asserted by a front end, with permission organization:pats:create; a bearer key is refused
         (BEARER_REFUSED), since a leaked token must not breed.
-        Errors: INVALID_ARGUMENT for a permission that the catalogue lacks; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) beyond 10,000 live ones.
+        Errors: INVALID_ARGUMENT for a permission that the catalogue lacks; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) beyond 10,000 live ones;
+        FAILED_PRECONDITION (PERSONAL_TOKENS_DISABLED) while the organization has them switched off (OrganizationSettings).
         """
 
     @_abc_1.abstractmethod
@@ -121,6 +178,57 @@ class PersonalTokenServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_personal_token_pb2.ListPersonalTokensResponse, _abc.Awaitable[_personal_token_pb2.ListPersonalTokensResponse]]:
         """Lists the actor's own tokens, oldest first; deleted ones are not listed.
         Rule: the member itself.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdatePersonalToken(
+        self,
+        request: _personal_token_pb2.UpdatePersonalTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_personal_token_pb2.UpdatePersonalTokenResponse, _abc.Awaitable[_personal_token_pb2.UpdatePersonalTokenResponse]]:
+        """Changes the name of one of the actor's own tokens, or what it is narrowed to; both take effect everywhere before this returns.
+        Rule: the member itself. A bearer key may change the name only: with `narrowing` it is refused (BEARER_REFUSED), since a
+        leaked token must not shed what it was narrowed to.
+        Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; INVALID_ARGUMENT (UNKNOWN_PERMISSION) for a permission that the
+        catalogue lacks; ABORTED (STALE_ETAG).
+        """
+
+    @_abc_1.abstractmethod
+    def DisablePersonalToken(
+        self,
+        request: _personal_token_pb2.DisablePersonalTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_personal_token_pb2.DisablePersonalTokenResponse, _abc.Awaitable[_personal_token_pb2.DisablePersonalTokenResponse]]:
+        """Takes one of the actor's own tokens out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this
+        returns. One that is disabled already, and one that has expired, stay as they are. Idempotent.
+        Rule: the member itself, also by a bearer key, even the very token.
+        Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
+        """
+
+    @_abc_1.abstractmethod
+    def EnablePersonalToken(
+        self,
+        request: _personal_token_pb2.EnablePersonalTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_personal_token_pb2.EnablePersonalTokenResponse, _abc.Awaitable[_personal_token_pb2.EnablePersonalTokenResponse]]:
+        """Puts a disabled token back into use, with the secret and the expiry that it had. One that is in use stays as it is. Idempotent.
+        Rule: the member itself, asserted by a front end; a bearer key is refused (BEARER_REFUSED), since whoever holds a leaked
+        token must not give life to others.
+        Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time.
+        """
+
+    @_abc_1.abstractmethod
+    def RotatePersonalToken(
+        self,
+        request: _personal_token_pb2.RotatePersonalTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_personal_token_pb2.RotatePersonalTokenResponse, _abc.Awaitable[_personal_token_pb2.RotatePersonalTokenResponse]]:
+        """Gives a token another secret. It stays the same token: id, name, narrowing, expiry and state do not change. The secret so
+        far works until `overlap` is over; of two rotations within one overlap, the later ends the oldest secret at once, so that
+        never more than two work. A secret that is two rotations old is forgotten (UNKNOWN_KEY).
+        Rule: the member itself, asserted by a front end; a bearer key is refused (BEARER_REFUSED), since a leaked token must not
+        breed.
+        Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time.
         """
 
     @_abc_1.abstractmethod

@@ -22,10 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from latchkey.key.v1 import key_pb2 as latchkey_dot_key_dot_v1_dot_key__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!latchkey/key/v1/service_key.proto\x12\x0flatchkey.key.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x03\n\nServiceKey\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\'\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationId\x12,\n\x12service_account_id\x18\x03 \x01(\tR\x10serviceAccountId\x12\x12\n\x04name\x18\x04 \x01(\tR\x04name\x12\x12\n\x04hint\x18\x05 \x01(\tR\x04hint\x12\x32\n\x06origin\x18\x06 \x01(\x0e\x32\x1a.latchkey.key.v1.KeyOriginR\x06origin\x12#\n\rworkspace_ids\x18\x07 \x03(\tR\x0cworkspaceIds\x12\x17\n\x07role_id\x18\x08 \x01(\tR\x06roleId\x12\x1d\n\ncreated_by\x18\t \x01(\tR\tcreatedBy\x12;\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"\xf0\x01\n\x17\x43reateServiceKeyRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12#\n\rworkspace_ids\x18\x03 \x03(\tR\x0cworkspaceIds\x12\x17\n\x07role_id\x18\x04 \x01(\tR\x06roleId\x12;\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12\x1d\n\nrequest_id\x18\x06 \x01(\tR\trequestId\"\x93\x01\n\x18\x43reateServiceKeyResponse\x12-\n\x03key\x18\x01 \x01(\x0b\x32\x1b.latchkey.key.v1.ServiceKeyR\x03key\x12\x16\n\x06secret\x18\x02 \x01(\tR\x06secret\x12\x30\n\x14secret_already_shown\x18\x03 \x01(\x08R\x12secretAlreadyShown\"V\n\x14GetServiceKeyRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x15\n\x06key_id\x18\x02 \x01(\tR\x05keyId\"F\n\x15GetServiceKeyResponse\x12-\n\x03key\x18\x01 \x01(\x0b\x32\x1b.latchkey.key.v1.ServiceKeyR\x03key\"}\n\x16ListServiceKeysRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\"r\n\x17ListServiceKeysResponse\x12/\n\x04keys\x18\x01 \x03(\x0b\x32\x1b.latchkey.key.v1.ServiceKeyR\x04keys\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"x\n\x17\x44\x65leteServiceKeyRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x15\n\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\"\x1a\n\x18\x44\x65leteServiceKeyResponse*U\n\tKeyOrigin\x12\x1a\n\x16KEY_ORIGIN_UNSPECIFIED\x10\x00\x12\x15\n\x11KEY_ORIGIN_NATIVE\x10\x01\x12\x15\n\x11KEY_ORIGIN_LEGACY\x10\x02\x32\xb5\x03\n\x11ServiceKeyService\x12g\n\x10\x43reateServiceKey\x12(.latchkey.key.v1.CreateServiceKeyRequest\x1a).latchkey.key.v1.CreateServiceKeyResponse\x12\x63\n\rGetServiceKey\x12%.latchkey.key.v1.GetServiceKeyRequest\x1a&.latchkey.key.v1.GetServiceKeyResponse\"\x03\x90\x02\x01\x12i\n\x0fListServiceKeys\x12\'.latchkey.key.v1.ListServiceKeysRequest\x1a(.latchkey.key.v1.ListServiceKeysResponse\"\x03\x90\x02\x01\x12g\n\x10\x44\x65leteServiceKey\x12(.latchkey.key.v1.DeleteServiceKeyRequest\x1a).latchkey.key.v1.DeleteServiceKeyResponseBW\n\x13\x64\x65v.latchkey.key.v1B\x0fServiceKeyProtoP\x01Z-latchkey.dev/clients/go/latchkey/key/v1;keyv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!latchkey/key/v1/service_key.proto\x12\x0flatchkey.key.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19latchkey/key/v1/key.proto\"\xee\x04\n\nServiceKey\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\'\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationId\x12,\n\x12service_account_id\x18\x03 \x01(\tR\x10serviceAccountId\x12\x12\n\x04name\x18\x04 \x01(\tR\x04name\x12\x12\n\x04hint\x18\x05 \x01(\tR\x04hint\x12\x32\n\x06origin\x18\x06 \x01(\x0e\x32\x1a.latchkey.key.v1.KeyOriginR\x06origin\x12#\n\rworkspace_ids\x18\x07 \x03(\tR\x0cworkspaceIds\x12\x17\n\x07role_id\x18\x08 \x01(\tR\x06roleId\x12\x1d\n\ncreated_by\x18\t \x01(\tR\tcreatedBy\x12;\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12/\n\x05state\x18\x0c \x01(\x0e\x32\x19.latchkey.key.v1.KeyStateR\x05state\x12\x12\n\x04\x65tag\x18\r \x01(\tR\x04\x65tag\x12;\n\x0brotate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrotateTime\x12\x44\n\x10overlap_end_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0eoverlapEndTime\"\xf0\x01\n\x17\x43reateServiceKeyRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12#\n\rworkspace_ids\x18\x03 \x03(\tR\x0cworkspaceIds\x12\x17\n\x07role_id\x18\x04 \x01(\tR\x06roleId\x12;\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12\x1d\n\nrequest_id\x18\x06 \x01(\tR\trequestId\"\x93\x01\n\x18\x43reateServiceKeyResponse\x12-\n\x03key\x18\x01 \x01(\x0b\x32\x1b.latchkey.key.v1.ServiceKeyR\x03key\x12\x16\n\x06secret\x18\x02 \x01(\tR\x06secret\x12\x30\n\x14secret_already_shown\x18\x03 \x01(\x08R\x12secretAlreadyShown\"V\n\x14GetServiceKeyRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x15\n\x06key_id\x18\x02 \x01(\tR\x05keyId\"F\n\x15GetServiceKeyResponse\x12-\n\x03key\x18\x01 \x01(\x0b\x32\x1b.latchkey.key.v1.ServiceKeyR\x03key\"}\n\x16ListServiceKeysRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\"r\n\x17ListServiceKeysResponse\x12/\n\x04keys\x18\x01 \x03(\x0b\x32\x1b.latchkey.key.v1.ServiceKeyR\x04keys\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb9\x01\n\x17UpdateServiceKeyRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x15\n\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x17\n\x07role_id\x18\x04 \x01(\tR\x06roleId\x12\x12\n\x04\x65tag\x18\x05 \x01(\tR\x04\x65tag\x12\x1d\n\nrequest_id\x18\x06 \x01(\tR\trequestId\"I\n\x18UpdateServiceKeyResponse\x12-\n\x03key\x18\x01 \x01(\x0b\x32\x1b.latchkey.key.v1.ServiceKeyR\x03key\"y\n\x18\x44isableServiceKeyRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x15\n\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\"J\n\x19\x44isableServiceKeyResponse\x12-\n\x03key\x18\x01 \x01(\x0b\x32\x1b.latchkey.key.v1.ServiceKeyR\x03key\"x\n\x17\x45nableServiceKeyRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x15\n\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\"I\n\x18\x45nableServiceKeyResponse\x12-\n\x03key\x18\x01 \x01(\x0b\x32\x1b.latchkey.key.v1.ServiceKeyR\x03key\"\xad\x01\n\x17RotateServiceKeyRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x15\n\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x33\n\x07overlap\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07overlap\x12\x1d\n\nrequest_id\x18\x04 \x01(\tR\trequestId\"\x93\x01\n\x18RotateServiceKeyResponse\x12-\n\x03key\x18\x01 \x01(\x0b\x32\x1b.latchkey.key.v1.ServiceKeyR\x03key\x12\x16\n\x06secret\x18\x02 \x01(\tR\x06secret\x12\x30\n\x14secret_already_shown\x18\x03 \x01(\x08R\x12secretAlreadyShown\"x\n\x17\x44\x65leteServiceKeyRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x15\n\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\"\x1a\n\x18\x44\x65leteServiceKeyResponse\"d\n\x16RemoveWorkspaceRequest\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12!\n\x0cworkspace_id\x18\x02 \x01(\tR\x0bworkspaceId\"s\n\x17RemoveWorkspaceResponse\x12!\n\x0ckeys_changed\x18\x01 \x01(\x05R\x0bkeysChanged\x12!\n\x0ckeys_revoked\x18\x02 \x01(\x05R\x0bkeysRevoked\x12\x12\n\x04more\x18\x03 \x01(\x08R\x04more*U\n\tKeyOrigin\x12\x1a\n\x16KEY_ORIGIN_UNSPECIFIED\x10\x00\x12\x15\n\x11KEY_ORIGIN_NATIVE\x10\x01\x12\x15\n\x11KEY_ORIGIN_LEGACY\x10\x02\x32\xc2\x07\n\x11ServiceKeyService\x12g\n\x10\x43reateServiceKey\x12(.latchkey.key.v1.CreateServiceKeyRequest\x1a).latchkey.key.v1.CreateServiceKeyResponse\x12\x63\n\rGetServiceKey\x12%.latchkey.key.v1.GetServiceKeyRequest\x1a&.latchkey.key.v1.GetServiceKeyResponse\"\x03\x90\x02\x01\x12i\n\x0fListServiceKeys\x12\'.latchkey.key.v1.ListServiceKeysRequest\x1a(.latchkey.key.v1.ListServiceKeysResponse\"\x03\x90\x02\x01\x12g\n\x10UpdateServiceKey\x12(.latchkey.key.v1.UpdateServiceKeyRequest\x1a).latchkey.key.v1.UpdateServiceKeyResponse\x12j\n\x11\x44isableServiceKey\x12).latchkey.key.v1.DisableServiceKeyRequest\x1a*.latchkey.key.v1.DisableServiceKeyResponse\x12g\n\x10\x45nableServiceKey\x12(.latchkey.key.v1.EnableServiceKeyRequest\x1a).latchkey.key.v1.EnableServiceKeyResponse\x12g\n\x10RotateServiceKey\x12(.latchkey.key.v1.RotateServiceKeyRequest\x1a).latchkey.key.v1.RotateServiceKeyResponse\x12g\n\x10\x44\x65leteServiceKey\x12(.latchkey.key.v1.DeleteServiceKeyRequest\x1a).latchkey.key.v1.DeleteServiceKeyResponse\x12\x64\n\x0fRemoveWorkspace\x12\'.latchkey.key.v1.RemoveWorkspaceRequest\x1a(.latchkey.key.v1.RemoveWorkspaceResponseBW\n\x13\x64\x65v.latchkey.key.v1B\x0fServiceKeyProtoP\x01Z-latchkey.dev/clients/go/latchkey/key/v1;keyv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,26 +39,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SERVICEKEYSERVICE'].methods_by_name['GetServiceKey']._serialized_options = b'\220\002\001'
   _globals['_SERVICEKEYSERVICE'].methods_by_name['ListServiceKeys']._loaded_options = None
   _globals['_SERVICEKEYSERVICE'].methods_by_name['ListServiceKeys']._serialized_options = b'\220\002\001'
-  _globals['_KEYORIGIN']._serialized_start=1458
-  _globals['_KEYORIGIN']._serialized_end=1543
-  _globals['_SERVICEKEY']._serialized_start=88
-  _globals['_SERVICEKEY']._serialized_end=510
-  _globals['_CREATESERVICEKEYREQUEST']._serialized_start=513
-  _globals['_CREATESERVICEKEYREQUEST']._serialized_end=753
-  _globals['_CREATESERVICEKEYRESPONSE']._serialized_start=756
-  _globals['_CREATESERVICEKEYRESPONSE']._serialized_end=903
-  _globals['_GETSERVICEKEYREQUEST']._serialized_start=905
-  _globals['_GETSERVICEKEYREQUEST']._serialized_end=991
-  _globals['_GETSERVICEKEYRESPONSE']._serialized_start=993
-  _globals['_GETSERVICEKEYRESPONSE']._serialized_end=1063
-  _globals['_LISTSERVICEKEYSREQUEST']._serialized_start=1065
-  _globals['_LISTSERVICEKEYSREQUEST']._serialized_end=1190
-  _globals['_LISTSERVICEKEYSRESPONSE']._serialized_start=1192
-  _globals['_LISTSERVICEKEYSRESPONSE']._serialized_end=1306
-  _globals['_DELETESERVICEKEYREQUEST']._serialized_start=1308
-  _globals['_DELETESERVICEKEYREQUEST']._serialized_end=1428
-  _globals['_DELETESERVICEKEYRESPONSE']._serialized_start=1430
-  _globals['_DELETESERVICEKEYRESPONSE']._serialized_end=1456
-  _globals['_SERVICEKEYSERVICE']._serialized_start=1546
-  _globals['_SERVICEKEYSERVICE']._serialized_end=1983
+  _globals['_KEYORIGIN']._serialized_start=2921
+  _globals['_KEYORIGIN']._serialized_end=3006
+  _globals['_SERVICEKEY']._serialized_start=147
+  _globals['_SERVICEKEY']._serialized_end=769
+  _globals['_CREATESERVICEKEYREQUEST']._serialized_start=772
+  _globals['_CREATESERVICEKEYREQUEST']._serialized_end=1012
+  _globals['_CREATESERVICEKEYRESPONSE']._serialized_start=1015
+  _globals['_CREATESERVICEKEYRESPONSE']._serialized_end=1162
+  _globals['_GETSERVICEKEYREQUEST']._serialized_start=1164
+  _globals['_GETSERVICEKEYREQUEST']._serialized_end=1250
+  _globals['_GETSERVICEKEYRESPONSE']._serialized_start=1252
+  _globals['_GETSERVICEKEYRESPONSE']._serialized_end=1322
+  _globals['_LISTSERVICEKEYSREQUEST']._serialized_start=1324
+  _globals['_LISTSERVICEKEYSREQUEST']._serialized_end=1449
+  _globals['_LISTSERVICEKEYSRESPONSE']._serialized_start=1451
+  _globals['_LISTSERVICEKEYSRESPONSE']._serialized_end=1565
+  _globals['_UPDATESERVICEKEYREQUEST']._serialized_start=1568
+  _globals['_UPDATESERVICEKEYREQUEST']._serialized_end=1753
+  _globals['_UPDATESERVICEKEYRESPONSE']._serialized_start=1755
+  _globals['_UPDATESERVICEKEYRESPONSE']._serialized_end=1828
+  _globals['_DISABLESERVICEKEYREQUEST']._serialized_start=1830
+  _globals['_DISABLESERVICEKEYREQUEST']._serialized_end=1951
+  _globals['_DISABLESERVICEKEYRESPONSE']._serialized_start=1953
+  _globals['_DISABLESERVICEKEYRESPONSE']._serialized_end=2027
+  _globals['_ENABLESERVICEKEYREQUEST']._serialized_start=2029
+  _globals['_ENABLESERVICEKEYREQUEST']._serialized_end=2149
+  _globals['_ENABLESERVICEKEYRESPONSE']._serialized_start=2151
+  _globals['_ENABLESERVICEKEYRESPONSE']._serialized_end=2224
+  _globals['_ROTATESERVICEKEYREQUEST']._serialized_start=2227
+  _globals['_ROTATESERVICEKEYREQUEST']._serialized_end=2400
+  _globals['_ROTATESERVICEKEYRESPONSE']._serialized_start=2403
+  _globals['_ROTATESERVICEKEYRESPONSE']._serialized_end=2550
+  _globals['_DELETESERVICEKEYREQUEST']._serialized_start=2552
+  _globals['_DELETESERVICEKEYREQUEST']._serialized_end=2672
+  _globals['_DELETESERVICEKEYRESPONSE']._serialized_start=2674
+  _globals['_DELETESERVICEKEYRESPONSE']._serialized_end=2700
+  _globals['_REMOVEWORKSPACEREQUEST']._serialized_start=2702
+  _globals['_REMOVEWORKSPACEREQUEST']._serialized_end=2802
+  _globals['_REMOVEWORKSPACERESPONSE']._serialized_start=2804
+  _globals['_REMOVEWORKSPACERESPONSE']._serialized_end=2919
+  _globals['_SERVICEKEYSERVICE']._serialized_start=3009
+  _globals['_SERVICEKEYSERVICE']._serialized_end=3971
 # @@protoc_insertion_point(module_scope)

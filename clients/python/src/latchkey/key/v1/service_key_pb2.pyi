@@ -5,10 +5,12 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from latchkey.key.v1 import key_pb2 as _key_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -61,6 +63,10 @@ class ServiceKey(_message.Message):
     CREATED_BY_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    ROTATE_TIME_FIELD_NUMBER: _builtins.int
+    OVERLAP_END_TIME_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The key, a key_ id. Never reused."""
     organization_id: _builtins.str
@@ -77,6 +83,10 @@ class ServiceKey(_message.Message):
     """The role that it was given in them."""
     created_by: _builtins.str
     """The principal that created it; for the record only."""
+    state: _key_pb2.KeyState.ValueType
+    """Whether it is in use. Says nothing about what its principal may."""
+    etag: _builtins.str
+    """Changes with each change of the key."""
     @_builtins.property
     def workspace_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The workspaces that it acts in."""
@@ -88,6 +98,14 @@ class ServiceKey(_message.Message):
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """When it stops working; unset means never."""
+
+    @_builtins.property
+    def rotate_time(self) -> _timestamp_pb2.Timestamp:
+        """When it got its present secret; unset if that is its first."""
+
+    @_builtins.property
+    def overlap_end_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when the secret before the present one goes on working; unset if it does not."""
 
     def __init__(
         self,
@@ -103,10 +121,14 @@ class ServiceKey(_message.Message):
         created_by: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
+        state: _key_pb2.KeyState.ValueType = ...,
+        etag: _builtins.str = ...,
+        rotate_time: _timestamp_pb2.Timestamp | None = ...,
+        overlap_end_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "overlap_end_time", b"overlap_end_time", "rotate_time", b"rotate_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "created_by", b"created_by", "expire_time", b"expire_time", "hint", b"hint", "id", b"id", "name", b"name", "organization_id", b"organization_id", "origin", b"origin", "role_id", b"role_id", "service_account_id", b"service_account_id", "workspace_ids", b"workspace_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "created_by", b"created_by", "etag", b"etag", "expire_time", b"expire_time", "hint", b"hint", "id", b"id", "name", b"name", "organization_id", b"organization_id", "origin", b"origin", "overlap_end_time", b"overlap_end_time", "role_id", b"role_id", "rotate_time", b"rotate_time", "service_account_id", b"service_account_id", "state", b"state", "workspace_ids", b"workspace_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -303,6 +325,258 @@ class ListServiceKeysResponse(_message.Message):
 Global___ListServiceKeysResponse: _TypeAlias = ListServiceKeysResponse  # noqa: Y015
 
 @_typing.final
+class UpdateServiceKeyRequest(_message.Message):
+    """Asks for another name, another role, or both."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ROLE_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND."""
+    key_id: _builtins.str
+    """The key."""
+    name: _builtins.str
+    """What people call it from now on, at most 100 characters; empty keeps the old name."""
+    role_id: _builtins.str
+    """Its role from now on, in each of its workspaces; empty keeps the old one. Its scope is WORKSPACE."""
+    etag: _builtins.str
+    """The etag that the change was made from; empty means whatever is there."""
+    request_id: _builtins.str
+    """Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+    content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    """
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        key_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        role_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "key_id", b"key_id", "name", b"name", "organization_id", b"organization_id", "request_id", b"request_id", "role_id", b"role_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateServiceKeyRequest: _TypeAlias = UpdateServiceKeyRequest  # noqa: Y015
+
+@_typing.final
+class UpdateServiceKeyResponse(_message.Message):
+    """The key as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def key(self) -> Global___ServiceKey:
+        """The key."""
+
+    def __init__(
+        self,
+        *,
+        key: Global___ServiceKey | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateServiceKeyResponse: _TypeAlias = UpdateServiceKeyResponse  # noqa: Y015
+
+@_typing.final
+class DisableServiceKeyRequest(_message.Message):
+    """Asks for a service key to be put out of use."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND."""
+    key_id: _builtins.str
+    """The key."""
+    request_id: _builtins.str
+    """Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+    content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    """
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        key_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_id", b"key_id", "organization_id", b"organization_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisableServiceKeyRequest: _TypeAlias = DisableServiceKeyRequest  # noqa: Y015
+
+@_typing.final
+class DisableServiceKeyResponse(_message.Message):
+    """The key as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def key(self) -> Global___ServiceKey:
+        """The key."""
+
+    def __init__(
+        self,
+        *,
+        key: Global___ServiceKey | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisableServiceKeyResponse: _TypeAlias = DisableServiceKeyResponse  # noqa: Y015
+
+@_typing.final
+class EnableServiceKeyRequest(_message.Message):
+    """Asks for a service key to be put back into use."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND."""
+    key_id: _builtins.str
+    """The key."""
+    request_id: _builtins.str
+    """Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+    content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    """
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        key_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_id", b"key_id", "organization_id", b"organization_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnableServiceKeyRequest: _TypeAlias = EnableServiceKeyRequest  # noqa: Y015
+
+@_typing.final
+class EnableServiceKeyResponse(_message.Message):
+    """The key as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def key(self) -> Global___ServiceKey:
+        """The key."""
+
+    def __init__(
+        self,
+        *,
+        key: Global___ServiceKey | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnableServiceKeyResponse: _TypeAlias = EnableServiceKeyResponse  # noqa: Y015
+
+@_typing.final
+class RotateServiceKeyRequest(_message.Message):
+    """Asks for another secret."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    OVERLAP_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND."""
+    key_id: _builtins.str
+    """The key."""
+    request_id: _builtins.str
+    """Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+    content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    """
+    @_builtins.property
+    def overlap(self) -> _duration_pb2.Duration:
+        """How long the secret so far goes on working, 0 to 7 days. Unset or 0: it is refused at once (KEY_ROTATED_OUT)."""
+
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        key_id: _builtins.str = ...,
+        overlap: _duration_pb2.Duration | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["overlap", b"overlap"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_id", b"key_id", "organization_id", b"organization_id", "overlap", b"overlap", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateServiceKeyRequest: _TypeAlias = RotateServiceKeyRequest  # noqa: Y015
+
+@_typing.final
+class RotateServiceKeyResponse(_message.Message):
+    """The key with its new secret."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    SECRET_ALREADY_SHOWN_FIELD_NUMBER: _builtins.int
+    secret: _builtins.str
+    """The new secret, lk_svc_…: shown in this answer only and stored nowhere. Empty when secret_already_shown."""
+    secret_already_shown: _builtins.bool
+    """Whether this repeats an earlier answer (same request_id) that carried the secret. If it was lost, rotate the key again
+    under another request_id.
+    """
+    @_builtins.property
+    def key(self) -> Global___ServiceKey:
+        """The key."""
+
+    def __init__(
+        self,
+        *,
+        key: Global___ServiceKey | None = ...,
+        secret: _builtins.str = ...,
+        secret_already_shown: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "secret", b"secret", "secret_already_shown", b"secret_already_shown"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateServiceKeyResponse: _TypeAlias = RotateServiceKeyResponse  # noqa: Y015
+
+@_typing.final
 class DeleteServiceKeyRequest(_message.Message):
     """Asks for a service key's end."""
 
@@ -350,3 +624,59 @@ class DeleteServiceKeyResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteServiceKeyResponse: _TypeAlias = DeleteServiceKeyResponse  # noqa: Y015
+
+@_typing.final
+class RemoveWorkspaceRequest(_message.Message):
+    """Asks for a deleted workspace to be dropped from all keys."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization that it belonged to."""
+    workspace_id: _builtins.str
+    """The workspace."""
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        workspace_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveWorkspaceRequest: _TypeAlias = RemoveWorkspaceRequest  # noqa: Y015
+
+@_typing.final
+class RemoveWorkspaceResponse(_message.Message):
+    """What was done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEYS_CHANGED_FIELD_NUMBER: _builtins.int
+    KEYS_REVOKED_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    keys_changed: _builtins.int
+    """How many keys this call dropped the workspace from."""
+    keys_revoked: _builtins.int
+    """How many keys this call revoked, since they acted in no other workspace."""
+    more: _builtins.bool
+    """Whether there may be more: then call again."""
+    def __init__(
+        self,
+        *,
+        keys_changed: _builtins.int = ...,
+        keys_revoked: _builtins.int = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys_changed", b"keys_changed", "keys_revoked", b"keys_revoked", "more", b"more"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveWorkspaceResponse: _TypeAlias = RemoveWorkspaceResponse  # noqa: Y015

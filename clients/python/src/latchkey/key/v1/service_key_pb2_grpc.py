@@ -27,6 +27,8 @@ if _version_not_supported:
 
 class ServiceKeyServiceStub(object):
     """Service keys act as service accounts, not as people: nothing that happens to their creator changes them.
+    Wherever it takes a Workspace Admin, holding as much as the key does is enough where the organization delegates service
+    keys (latchkey.identity.v1.OrganizationSettings).
     """
 
     def __init__(self, channel):
@@ -50,15 +52,42 @@ class ServiceKeyServiceStub(object):
                 request_serializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.ListServiceKeysRequest.SerializeToString,
                 response_deserializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.ListServiceKeysResponse.FromString,
                 _registered_method=True)
+        self.UpdateServiceKey = channel.unary_unary(
+                '/latchkey.key.v1.ServiceKeyService/UpdateServiceKey',
+                request_serializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.UpdateServiceKeyRequest.SerializeToString,
+                response_deserializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.UpdateServiceKeyResponse.FromString,
+                _registered_method=True)
+        self.DisableServiceKey = channel.unary_unary(
+                '/latchkey.key.v1.ServiceKeyService/DisableServiceKey',
+                request_serializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.DisableServiceKeyRequest.SerializeToString,
+                response_deserializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.DisableServiceKeyResponse.FromString,
+                _registered_method=True)
+        self.EnableServiceKey = channel.unary_unary(
+                '/latchkey.key.v1.ServiceKeyService/EnableServiceKey',
+                request_serializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.EnableServiceKeyRequest.SerializeToString,
+                response_deserializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.EnableServiceKeyResponse.FromString,
+                _registered_method=True)
+        self.RotateServiceKey = channel.unary_unary(
+                '/latchkey.key.v1.ServiceKeyService/RotateServiceKey',
+                request_serializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.RotateServiceKeyRequest.SerializeToString,
+                response_deserializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.RotateServiceKeyResponse.FromString,
+                _registered_method=True)
         self.DeleteServiceKey = channel.unary_unary(
                 '/latchkey.key.v1.ServiceKeyService/DeleteServiceKey',
                 request_serializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.DeleteServiceKeyRequest.SerializeToString,
                 response_deserializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.DeleteServiceKeyResponse.FromString,
                 _registered_method=True)
+        self.RemoveWorkspace = channel.unary_unary(
+                '/latchkey.key.v1.ServiceKeyService/RemoveWorkspace',
+                request_serializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.RemoveWorkspaceRequest.SerializeToString,
+                response_deserializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.RemoveWorkspaceResponse.FromString,
+                _registered_method=True)
 
 
 class ServiceKeyServiceServicer(object):
     """Service keys act as service accounts, not as people: nothing that happens to their creator changes them.
+    Wherever it takes a Workspace Admin, holding as much as the key does is enough where the organization delegates service
+    keys (latchkey.identity.v1.OrganizationSettings).
     """
 
     def CreateServiceKey(self, request, context):
@@ -88,10 +117,75 @@ class ServiceKeyServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateServiceKey(self, request, context):
+        """Changes the name of a service key, or its role in all of its workspaces. What the new role lacks is lost everywhere before
+        this returns. A change of the role that is refused changes nothing; one that is interrupted goes on in the background, and a
+        repeat with the same request_id resumes.
+        Rule: permission workspaces:manage-keys in every workspace that the key acts in; for a change of the role also Workspace
+        Admin there, and nobody gives or takes away more than they hold.
+        Errors: NOT_FOUND (KEY_NOT_FOUND, also for a deleted one; ROLE_NOT_FOUND); PERMISSION_DENIED (PERMISSION_MISSING,
+        WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN); ABORTED (STALE_ETAG; UPDATE_IN_PROGRESS while another change of its role is
+        under way); INVALID_ARGUMENT for a role that is not of scope WORKSPACE.
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DisableServiceKey(self, request, context):
+        """Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that is
+        disabled already, and one that has expired, stay as they are. Idempotent.
+        Rule: permission workspaces:manage-keys in every workspace that the key acts in.
+        Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EnableServiceKey(self, request, context):
+        """Puts a disabled service key back into use, with the secret, the role and the expiry that it had. One that is in use stays as
+        it is. Idempotent.
+        Rule: permission workspaces:manage-keys in every workspace that the key acts in, and Workspace Admin there; nobody gives
+        life to a key that may more than they do.
+        Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time;
+        PERMISSION_DENIED (PERMISSION_MISSING, WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN).
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateServiceKey(self, request, context):
+        """Gives a service key another secret. It stays the same key: id, service account, role, expiry and state do not change. The
+        secret so far works until `overlap` is over; of two rotations within one overlap, the later ends the oldest secret at once,
+        so that never more than two work. A secret that is two rotations old is forgotten (UNKNOWN_KEY).
+        Rule: permission workspaces:manage-keys in every workspace that the key acts in, and Workspace Admin there: who is shown the
+        secret can do all that the key may, so it must not be more than they hold.
+        Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time,
+        (LEGACY_KEY) for an imported one, in whose place a service key is created instead; PERMISSION_DENIED (PERMISSION_MISSING,
+        WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN).
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteServiceKey(self, request, context):
         """Deletes a service key: refused everywhere once this returns.
         Rule: permission workspaces:manage-keys in every workspace that the key acts in.
         Errors: NOT_FOUND (KEY_NOT_FOUND), also for one already deleted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveWorkspace(self, request, context):
+        """Drops a workspace that was deleted from the service keys that act in it, at most 100 keys per call: to be called until
+        nothing is left. A key left without workspaces is revoked, and its service account's roles are removed: it never
+        widens. Idempotent; it goes on wherever an earlier call ended.
+        Rule: called by identity.
+        Errors: NOT_FOUND (WORKSPACE_NOT_FOUND) for an absent workspace and another organization's; FAILED_PRECONDITION
+        (WORKSPACE_NOT_DELETED) while identity knows it as live.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,10 +209,35 @@ def add_ServiceKeyServiceServicer_to_server(servicer, server):
                     request_deserializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.ListServiceKeysRequest.FromString,
                     response_serializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.ListServiceKeysResponse.SerializeToString,
             ),
+            'UpdateServiceKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateServiceKey,
+                    request_deserializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.UpdateServiceKeyRequest.FromString,
+                    response_serializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.UpdateServiceKeyResponse.SerializeToString,
+            ),
+            'DisableServiceKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.DisableServiceKey,
+                    request_deserializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.DisableServiceKeyRequest.FromString,
+                    response_serializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.DisableServiceKeyResponse.SerializeToString,
+            ),
+            'EnableServiceKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnableServiceKey,
+                    request_deserializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.EnableServiceKeyRequest.FromString,
+                    response_serializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.EnableServiceKeyResponse.SerializeToString,
+            ),
+            'RotateServiceKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateServiceKey,
+                    request_deserializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.RotateServiceKeyRequest.FromString,
+                    response_serializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.RotateServiceKeyResponse.SerializeToString,
+            ),
             'DeleteServiceKey': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteServiceKey,
                     request_deserializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.DeleteServiceKeyRequest.FromString,
                     response_serializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.DeleteServiceKeyResponse.SerializeToString,
+            ),
+            'RemoveWorkspace': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveWorkspace,
+                    request_deserializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.RemoveWorkspaceRequest.FromString,
+                    response_serializer=latchkey_dot_key_dot_v1_dot_service__key__pb2.RemoveWorkspaceResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -130,6 +249,8 @@ def add_ServiceKeyServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ServiceKeyService(object):
     """Service keys act as service accounts, not as people: nothing that happens to their creator changes them.
+    Wherever it takes a Workspace Admin, holding as much as the key does is enough where the organization delegates service
+    keys (latchkey.identity.v1.OrganizationSettings).
     """
 
     @staticmethod
@@ -214,6 +335,114 @@ class ServiceKeyService(object):
             _registered_method=True)
 
     @staticmethod
+    def UpdateServiceKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.key.v1.ServiceKeyService/UpdateServiceKey',
+            latchkey_dot_key_dot_v1_dot_service__key__pb2.UpdateServiceKeyRequest.SerializeToString,
+            latchkey_dot_key_dot_v1_dot_service__key__pb2.UpdateServiceKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DisableServiceKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.key.v1.ServiceKeyService/DisableServiceKey',
+            latchkey_dot_key_dot_v1_dot_service__key__pb2.DisableServiceKeyRequest.SerializeToString,
+            latchkey_dot_key_dot_v1_dot_service__key__pb2.DisableServiceKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnableServiceKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.key.v1.ServiceKeyService/EnableServiceKey',
+            latchkey_dot_key_dot_v1_dot_service__key__pb2.EnableServiceKeyRequest.SerializeToString,
+            latchkey_dot_key_dot_v1_dot_service__key__pb2.EnableServiceKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateServiceKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.key.v1.ServiceKeyService/RotateServiceKey',
+            latchkey_dot_key_dot_v1_dot_service__key__pb2.RotateServiceKeyRequest.SerializeToString,
+            latchkey_dot_key_dot_v1_dot_service__key__pb2.RotateServiceKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DeleteServiceKey(request,
             target,
             options=(),
@@ -230,6 +459,33 @@ class ServiceKeyService(object):
             '/latchkey.key.v1.ServiceKeyService/DeleteServiceKey',
             latchkey_dot_key_dot_v1_dot_service__key__pb2.DeleteServiceKeyRequest.SerializeToString,
             latchkey_dot_key_dot_v1_dot_service__key__pb2.DeleteServiceKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveWorkspace(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.key.v1.ServiceKeyService/RemoveWorkspace',
+            latchkey_dot_key_dot_v1_dot_service__key__pb2.RemoveWorkspaceRequest.SerializeToString,
+            latchkey_dot_key_dot_v1_dot_service__key__pb2.RemoveWorkspaceResponse.FromString,
             options,
             channel_credentials,
             insecure,

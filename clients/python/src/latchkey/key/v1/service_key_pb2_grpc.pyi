@@ -27,7 +27,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ServiceKeyServiceStub:
-    """Service keys act as service accounts, not as people: nothing that happens to their creator changes them."""
+    """Service keys act as service accounts, not as people: nothing that happens to their creator changes them.
+    Wherever it takes a Workspace Admin, holding as much as the key does is enough where the organization delegates service
+    keys (latchkey.identity.v1.OrganizationSettings).
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -48,15 +51,63 @@ class ServiceKeyServiceStub:
     """Lists the organization's service keys, migrated legacy ones included, oldest first; deleted ones are not listed.
     Rule: permission organization:read in the organization.
     """
+    UpdateServiceKey: _grpc.UnaryUnaryMultiCallable[_service_key_pb2.UpdateServiceKeyRequest, _service_key_pb2.UpdateServiceKeyResponse]
+    """Changes the name of a service key, or its role in all of its workspaces. What the new role lacks is lost everywhere before
+    this returns. A change of the role that is refused changes nothing; one that is interrupted goes on in the background, and a
+    repeat with the same request_id resumes.
+    Rule: permission workspaces:manage-keys in every workspace that the key acts in; for a change of the role also Workspace
+    Admin there, and nobody gives or takes away more than they hold.
+    Errors: NOT_FOUND (KEY_NOT_FOUND, also for a deleted one; ROLE_NOT_FOUND); PERMISSION_DENIED (PERMISSION_MISSING,
+    WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN); ABORTED (STALE_ETAG; UPDATE_IN_PROGRESS while another change of its role is
+    under way); INVALID_ARGUMENT for a role that is not of scope WORKSPACE.
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+    """
+    DisableServiceKey: _grpc.UnaryUnaryMultiCallable[_service_key_pb2.DisableServiceKeyRequest, _service_key_pb2.DisableServiceKeyResponse]
+    """Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that is
+    disabled already, and one that has expired, stay as they are. Idempotent.
+    Rule: permission workspaces:manage-keys in every workspace that the key acts in.
+    Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
+    """
+    EnableServiceKey: _grpc.UnaryUnaryMultiCallable[_service_key_pb2.EnableServiceKeyRequest, _service_key_pb2.EnableServiceKeyResponse]
+    """Puts a disabled service key back into use, with the secret, the role and the expiry that it had. One that is in use stays as
+    it is. Idempotent.
+    Rule: permission workspaces:manage-keys in every workspace that the key acts in, and Workspace Admin there; nobody gives
+    life to a key that may more than they do.
+    Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time;
+    PERMISSION_DENIED (PERMISSION_MISSING, WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN).
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+    """
+    RotateServiceKey: _grpc.UnaryUnaryMultiCallable[_service_key_pb2.RotateServiceKeyRequest, _service_key_pb2.RotateServiceKeyResponse]
+    """Gives a service key another secret. It stays the same key: id, service account, role, expiry and state do not change. The
+    secret so far works until `overlap` is over; of two rotations within one overlap, the later ends the oldest secret at once,
+    so that never more than two work. A secret that is two rotations old is forgotten (UNKNOWN_KEY).
+    Rule: permission workspaces:manage-keys in every workspace that the key acts in, and Workspace Admin there: who is shown the
+    secret can do all that the key may, so it must not be more than they hold.
+    Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time,
+    (LEGACY_KEY) for an imported one, in whose place a service key is created instead; PERMISSION_DENIED (PERMISSION_MISSING,
+    WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN).
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+    """
     DeleteServiceKey: _grpc.UnaryUnaryMultiCallable[_service_key_pb2.DeleteServiceKeyRequest, _service_key_pb2.DeleteServiceKeyResponse]
     """Deletes a service key: refused everywhere once this returns.
     Rule: permission workspaces:manage-keys in every workspace that the key acts in.
     Errors: NOT_FOUND (KEY_NOT_FOUND), also for one already deleted.
     """
+    RemoveWorkspace: _grpc.UnaryUnaryMultiCallable[_service_key_pb2.RemoveWorkspaceRequest, _service_key_pb2.RemoveWorkspaceResponse]
+    """Drops a workspace that was deleted from the service keys that act in it, at most 100 keys per call: to be called until
+    nothing is left. A key left without workspaces is revoked, and its service account's roles are removed: it never
+    widens. Idempotent; it goes on wherever an earlier call ended.
+    Rule: called by identity.
+    Errors: NOT_FOUND (WORKSPACE_NOT_FOUND) for an absent workspace and another organization's; FAILED_PRECONDITION
+    (WORKSPACE_NOT_DELETED) while identity knows it as live.
+    """
 
 @_typing.type_check_only
 class ServiceKeyServiceAsyncStub(ServiceKeyServiceStub):
-    """Service keys act as service accounts, not as people: nothing that happens to their creator changes them."""
+    """Service keys act as service accounts, not as people: nothing that happens to their creator changes them.
+    Wherever it takes a Workspace Admin, holding as much as the key does is enough where the organization delegates service
+    keys (latchkey.identity.v1.OrganizationSettings).
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateServiceKey: _aio.UnaryUnaryMultiCallable[_service_key_pb2.CreateServiceKeyRequest, _service_key_pb2.CreateServiceKeyResponse]  # type: ignore[assignment]
@@ -74,14 +125,62 @@ class ServiceKeyServiceAsyncStub(ServiceKeyServiceStub):
     """Lists the organization's service keys, migrated legacy ones included, oldest first; deleted ones are not listed.
     Rule: permission organization:read in the organization.
     """
+    UpdateServiceKey: _aio.UnaryUnaryMultiCallable[_service_key_pb2.UpdateServiceKeyRequest, _service_key_pb2.UpdateServiceKeyResponse]  # type: ignore[assignment]
+    """Changes the name of a service key, or its role in all of its workspaces. What the new role lacks is lost everywhere before
+    this returns. A change of the role that is refused changes nothing; one that is interrupted goes on in the background, and a
+    repeat with the same request_id resumes.
+    Rule: permission workspaces:manage-keys in every workspace that the key acts in; for a change of the role also Workspace
+    Admin there, and nobody gives or takes away more than they hold.
+    Errors: NOT_FOUND (KEY_NOT_FOUND, also for a deleted one; ROLE_NOT_FOUND); PERMISSION_DENIED (PERMISSION_MISSING,
+    WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN); ABORTED (STALE_ETAG; UPDATE_IN_PROGRESS while another change of its role is
+    under way); INVALID_ARGUMENT for a role that is not of scope WORKSPACE.
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+    """
+    DisableServiceKey: _aio.UnaryUnaryMultiCallable[_service_key_pb2.DisableServiceKeyRequest, _service_key_pb2.DisableServiceKeyResponse]  # type: ignore[assignment]
+    """Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that is
+    disabled already, and one that has expired, stay as they are. Idempotent.
+    Rule: permission workspaces:manage-keys in every workspace that the key acts in.
+    Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
+    """
+    EnableServiceKey: _aio.UnaryUnaryMultiCallable[_service_key_pb2.EnableServiceKeyRequest, _service_key_pb2.EnableServiceKeyResponse]  # type: ignore[assignment]
+    """Puts a disabled service key back into use, with the secret, the role and the expiry that it had. One that is in use stays as
+    it is. Idempotent.
+    Rule: permission workspaces:manage-keys in every workspace that the key acts in, and Workspace Admin there; nobody gives
+    life to a key that may more than they do.
+    Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time;
+    PERMISSION_DENIED (PERMISSION_MISSING, WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN).
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+    """
+    RotateServiceKey: _aio.UnaryUnaryMultiCallable[_service_key_pb2.RotateServiceKeyRequest, _service_key_pb2.RotateServiceKeyResponse]  # type: ignore[assignment]
+    """Gives a service key another secret. It stays the same key: id, service account, role, expiry and state do not change. The
+    secret so far works until `overlap` is over; of two rotations within one overlap, the later ends the oldest secret at once,
+    so that never more than two work. A secret that is two rotations old is forgotten (UNKNOWN_KEY).
+    Rule: permission workspaces:manage-keys in every workspace that the key acts in, and Workspace Admin there: who is shown the
+    secret can do all that the key may, so it must not be more than they hold.
+    Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time,
+    (LEGACY_KEY) for an imported one, in whose place a service key is created instead; PERMISSION_DENIED (PERMISSION_MISSING,
+    WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN).
+    A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+    """
     DeleteServiceKey: _aio.UnaryUnaryMultiCallable[_service_key_pb2.DeleteServiceKeyRequest, _service_key_pb2.DeleteServiceKeyResponse]  # type: ignore[assignment]
     """Deletes a service key: refused everywhere once this returns.
     Rule: permission workspaces:manage-keys in every workspace that the key acts in.
     Errors: NOT_FOUND (KEY_NOT_FOUND), also for one already deleted.
     """
+    RemoveWorkspace: _aio.UnaryUnaryMultiCallable[_service_key_pb2.RemoveWorkspaceRequest, _service_key_pb2.RemoveWorkspaceResponse]  # type: ignore[assignment]
+    """Drops a workspace that was deleted from the service keys that act in it, at most 100 keys per call: to be called until
+    nothing is left. A key left without workspaces is revoked, and its service account's roles are removed: it never
+    widens. Idempotent; it goes on wherever an earlier call ended.
+    Rule: called by identity.
+    Errors: NOT_FOUND (WORKSPACE_NOT_FOUND) for an absent workspace and another organization's; FAILED_PRECONDITION
+    (WORKSPACE_NOT_DELETED) while identity knows it as live.
+    """
 
 class ServiceKeyServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Service keys act as service accounts, not as people: nothing that happens to their creator changes them."""
+    """Service keys act as service accounts, not as people: nothing that happens to their creator changes them.
+    Wherever it takes a Workspace Admin, holding as much as the key does is enough where the organization delegates service
+    keys (latchkey.identity.v1.OrganizationSettings).
+    """
 
     @_abc_1.abstractmethod
     def CreateServiceKey(
@@ -117,6 +216,67 @@ class ServiceKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def UpdateServiceKey(
+        self,
+        request: _service_key_pb2.UpdateServiceKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_key_pb2.UpdateServiceKeyResponse, _abc.Awaitable[_service_key_pb2.UpdateServiceKeyResponse]]:
+        """Changes the name of a service key, or its role in all of its workspaces. What the new role lacks is lost everywhere before
+        this returns. A change of the role that is refused changes nothing; one that is interrupted goes on in the background, and a
+        repeat with the same request_id resumes.
+        Rule: permission workspaces:manage-keys in every workspace that the key acts in; for a change of the role also Workspace
+        Admin there, and nobody gives or takes away more than they hold.
+        Errors: NOT_FOUND (KEY_NOT_FOUND, also for a deleted one; ROLE_NOT_FOUND); PERMISSION_DENIED (PERMISSION_MISSING,
+        WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN); ABORTED (STALE_ETAG; UPDATE_IN_PROGRESS while another change of its role is
+        under way); INVALID_ARGUMENT for a role that is not of scope WORKSPACE.
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+        """
+
+    @_abc_1.abstractmethod
+    def DisableServiceKey(
+        self,
+        request: _service_key_pb2.DisableServiceKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_key_pb2.DisableServiceKeyResponse, _abc.Awaitable[_service_key_pb2.DisableServiceKeyResponse]]:
+        """Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that is
+        disabled already, and one that has expired, stay as they are. Idempotent.
+        Rule: permission workspaces:manage-keys in every workspace that the key acts in.
+        Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
+        """
+
+    @_abc_1.abstractmethod
+    def EnableServiceKey(
+        self,
+        request: _service_key_pb2.EnableServiceKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_key_pb2.EnableServiceKeyResponse, _abc.Awaitable[_service_key_pb2.EnableServiceKeyResponse]]:
+        """Puts a disabled service key back into use, with the secret, the role and the expiry that it had. One that is in use stays as
+        it is. Idempotent.
+        Rule: permission workspaces:manage-keys in every workspace that the key acts in, and Workspace Admin there; nobody gives
+        life to a key that may more than they do.
+        Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time;
+        PERMISSION_DENIED (PERMISSION_MISSING, WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN).
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+        """
+
+    @_abc_1.abstractmethod
+    def RotateServiceKey(
+        self,
+        request: _service_key_pb2.RotateServiceKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_key_pb2.RotateServiceKeyResponse, _abc.Awaitable[_service_key_pb2.RotateServiceKeyResponse]]:
+        """Gives a service key another secret. It stays the same key: id, service account, role, expiry and state do not change. The
+        secret so far works until `overlap` is over; of two rotations within one overlap, the later ends the oldest secret at once,
+        so that never more than two work. A secret that is two rotations old is forgotten (UNKNOWN_KEY).
+        Rule: permission workspaces:manage-keys in every workspace that the key acts in, and Workspace Admin there: who is shown the
+        secret can do all that the key may, so it must not be more than they hold.
+        Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time,
+        (LEGACY_KEY) for an imported one, in whose place a service key is created instead; PERMISSION_DENIED (PERMISSION_MISSING,
+        WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN).
+        A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+        """
+
+    @_abc_1.abstractmethod
     def DeleteServiceKey(
         self,
         request: _service_key_pb2.DeleteServiceKeyRequest,
@@ -125,6 +285,20 @@ class ServiceKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         """Deletes a service key: refused everywhere once this returns.
         Rule: permission workspaces:manage-keys in every workspace that the key acts in.
         Errors: NOT_FOUND (KEY_NOT_FOUND), also for one already deleted.
+        """
+
+    @_abc_1.abstractmethod
+    def RemoveWorkspace(
+        self,
+        request: _service_key_pb2.RemoveWorkspaceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_key_pb2.RemoveWorkspaceResponse, _abc.Awaitable[_service_key_pb2.RemoveWorkspaceResponse]]:
+        """Drops a workspace that was deleted from the service keys that act in it, at most 100 keys per call: to be called until
+        nothing is left. A key left without workspaces is revoked, and its service account's roles are removed: it never
+        widens. Idempotent; it goes on wherever an earlier call ended.
+        Rule: called by identity.
+        Errors: NOT_FOUND (WORKSPACE_NOT_FOUND) for an absent workspace and another organization's; FAILED_PRECONDITION
+        (WORKSPACE_NOT_DELETED) while identity knows it as live.
         """
 
 def add_ServiceKeyServiceServicer_to_server(servicer: ServiceKeyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -519,6 +519,117 @@ class BindPrincipalResponse(_message.Message):
 Global___BindPrincipalResponse: _TypeAlias = BindPrincipalResponse  # noqa: Y015
 
 @_typing.final
+class RebindServiceAccountRequest(_message.Message):
+    """Asks for another role of a service account."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_ID_FIELD_NUMBER: _builtins.int
+    ROLE_ID_FIELD_NUMBER: _builtins.int
+    GRANTED_BY_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND."""
+    principal_id: _builtins.str
+    """The service account."""
+    role_id: _builtins.str
+    """The role; its scope is WORKSPACE."""
+    granted_by: _builtins.str
+    """The principal on whose behalf the role is changed, who must hold as much."""
+    change: _builtins.int
+    """The number of the change, at least 1, higher for each later one of the same account. A repeat of the last one is answered
+    with what it did; one that was overtaken on its way by a later one changes nothing.
+    """
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        principal_id: _builtins.str = ...,
+        role_id: _builtins.str = ...,
+        granted_by: _builtins.str = ...,
+        change: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "granted_by", b"granted_by", "organization_id", b"organization_id", "principal_id", b"principal_id", "role_id", b"role_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RebindServiceAccountRequest: _TypeAlias = RebindServiceAccountRequest  # noqa: Y015
+
+@_typing.final
+class RebindServiceAccountResponse(_message.Message):
+    """The binding as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BINDING_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def binding(self) -> Global___Binding:
+        """The binding."""
+
+    def __init__(
+        self,
+        *,
+        binding: Global___Binding | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["binding", b"binding"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["binding", b"binding"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RebindServiceAccountResponse: _TypeAlias = RebindServiceAccountResponse  # noqa: Y015
+
+@_typing.final
+class CheckServiceAccountGrantRequest(_message.Message):
+    """Asks whether a service account's power may be handed out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_ID_FIELD_NUMBER: _builtins.int
+    GRANTED_BY_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND."""
+    principal_id: _builtins.str
+    """The service account."""
+    granted_by: _builtins.str
+    """The principal on whose behalf it is to be handed out."""
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        principal_id: _builtins.str = ...,
+        granted_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["granted_by", b"granted_by", "organization_id", b"organization_id", "principal_id", b"principal_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckServiceAccountGrantRequest: _TypeAlias = CheckServiceAccountGrantRequest  # noqa: Y015
+
+@_typing.final
+class CheckServiceAccountGrantResponse(_message.Message):
+    """It may."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckServiceAccountGrantResponse: _TypeAlias = CheckServiceAccountGrantResponse  # noqa: Y015
+
+@_typing.final
 class RemovePrincipalRequest(_message.Message):
     """Asks for the end of a principal's roles."""
 
@@ -567,6 +678,58 @@ class RemovePrincipalResponse(_message.Message):
 Global___RemovePrincipalResponse: _TypeAlias = RemovePrincipalResponse  # noqa: Y015
 
 @_typing.final
+class RemoveWorkspaceRequest(_message.Message):
+    """Asks for the end of all roles in a deleted workspace."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization that it belonged to."""
+    workspace_id: _builtins.str
+    """The workspace."""
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        workspace_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveWorkspaceRequest: _TypeAlias = RemoveWorkspaceRequest  # noqa: Y015
+
+@_typing.final
+class RemoveWorkspaceResponse(_message.Message):
+    """What was done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLES_REMOVED_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    roles_removed: _builtins.int
+    """How many roles this call took away."""
+    more: _builtins.bool
+    """Whether there may be more: then call again."""
+    def __init__(
+        self,
+        *,
+        roles_removed: _builtins.int = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["more", b"more", "roles_removed", b"roles_removed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveWorkspaceResponse: _TypeAlias = RemoveWorkspaceResponse  # noqa: Y015
+
+@_typing.final
 class CloseSeatRequest(_message.Message):
     """Asks for a seat to be closed."""
 
@@ -580,7 +743,7 @@ class CloseSeatRequest(_message.Message):
     member_id: _builtins.str
     """The member."""
     acting_principal_id: _builtins.str
-    """On whose behalf the member is to be removed; empty for the person itself."""
+    """On whose behalf the member is to be removed, suspended or reinstated; empty for the person itself."""
     def __init__(
         self,
         *,

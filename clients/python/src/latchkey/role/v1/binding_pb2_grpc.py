@@ -71,10 +71,25 @@ class BindingServiceStub(object):
                 request_serializer=latchkey_dot_role_dot_v1_dot_binding__pb2.BindPrincipalRequest.SerializeToString,
                 response_deserializer=latchkey_dot_role_dot_v1_dot_binding__pb2.BindPrincipalResponse.FromString,
                 _registered_method=True)
+        self.RebindServiceAccount = channel.unary_unary(
+                '/latchkey.role.v1.BindingService/RebindServiceAccount',
+                request_serializer=latchkey_dot_role_dot_v1_dot_binding__pb2.RebindServiceAccountRequest.SerializeToString,
+                response_deserializer=latchkey_dot_role_dot_v1_dot_binding__pb2.RebindServiceAccountResponse.FromString,
+                _registered_method=True)
+        self.CheckServiceAccountGrant = channel.unary_unary(
+                '/latchkey.role.v1.BindingService/CheckServiceAccountGrant',
+                request_serializer=latchkey_dot_role_dot_v1_dot_binding__pb2.CheckServiceAccountGrantRequest.SerializeToString,
+                response_deserializer=latchkey_dot_role_dot_v1_dot_binding__pb2.CheckServiceAccountGrantResponse.FromString,
+                _registered_method=True)
         self.RemovePrincipal = channel.unary_unary(
                 '/latchkey.role.v1.BindingService/RemovePrincipal',
                 request_serializer=latchkey_dot_role_dot_v1_dot_binding__pb2.RemovePrincipalRequest.SerializeToString,
                 response_deserializer=latchkey_dot_role_dot_v1_dot_binding__pb2.RemovePrincipalResponse.FromString,
+                _registered_method=True)
+        self.RemoveWorkspace = channel.unary_unary(
+                '/latchkey.role.v1.BindingService/RemoveWorkspace',
+                request_serializer=latchkey_dot_role_dot_v1_dot_binding__pb2.RemoveWorkspaceRequest.SerializeToString,
+                response_deserializer=latchkey_dot_role_dot_v1_dot_binding__pb2.RemoveWorkspaceResponse.FromString,
                 _registered_method=True)
         self.CloseSeat = channel.unary_unary(
                 '/latchkey.role.v1.BindingService/CloseSeat',
@@ -157,8 +172,32 @@ class BindingServiceServicer(object):
         a repeat leaves the first binding as it is.
         Rule: called by identity or key, which have checked the actor; the grant itself is checked here.
         Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND, PRINCIPAL_NOT_FOUND for another organization's principal);
-        PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED, ADMIN_REQUIRED); FAILED_PRECONDITION (FOUNDER_EXISTS,
+        PERMISSION_DENIED (GRANT_EXCEEDS_OWN, ADMIN_REQUIRED; WORKSPACE_ADMIN_REQUIRED for a service account, unless the
+        organization delegates service keys); FAILED_PRECONDITION (FOUNDER_EXISTS,
         SEAT_CLOSED; PRINCIPAL_GONE for one that RemovePrincipal has taken away).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RebindServiceAccount(self, request, context):
+        """Gives a service account another role in every workspace where it has one. It gains no workspace. Idempotent by the
+        number of the change.
+        Rule: called by key, which has checked the actor; the change itself is checked here: nobody gives or takes away more than
+        they hold, and it takes a Workspace Admin in each of the workspaces, unless the organization delegates service keys.
+        Errors: NOT_FOUND (ROLE_NOT_FOUND; PRINCIPAL_NOT_FOUND for one that is not bound, and for another organization's);
+        INVALID_ARGUMENT for a role that is not of scope WORKSPACE; PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED);
+        FAILED_PRECONDITION (PRINCIPAL_GONE for one that RemovePrincipal has taken away); ABORTED (SUPERSEDED) after a later change.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckServiceAccountGrant(self, request, context):
+        """Says whether a principal may hand out all that a service account holds, which whoever gets a secret of its key can use.
+        Rule: called by key, which has checked the actor.
+        Errors: PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED) if it may not; NOT_FOUND (PRINCIPAL_NOT_FOUND for one
+        that is not bound, and for another organization's); FAILED_PRECONDITION (PRINCIPAL_GONE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -173,9 +212,20 @@ class BindingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RemoveWorkspace(self, request, context):
+        """Takes away the roles that are held in a workspace that was deleted, at most 100 principals per call: to be called until
+        nothing is left. Idempotent; it goes on wherever an earlier call ended.
+        Rule: called by identity or worker.
+        Errors: NOT_FOUND (WORKSPACE_NOT_FOUND) for an absent workspace and another organization's; FAILED_PRECONDITION
+        (WORKSPACE_NOT_DELETED) while identity knows it as live.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CloseSeat(self, request, context):
-        """Closes the seat of a member that is about to be removed, so that the last Admin cannot go. One who holds no seat cannot
-        be promoted until ReopenSeat. Idempotent.
+        """Closes the seat of a member that is about to be removed or suspended, so that the last Admin cannot go. One who holds
+        no seat cannot be promoted until ReopenSeat. Idempotent.
         Rule: called by identity.
         Errors: FAILED_PRECONDITION (LAST_ADMIN); PERMISSION_DENIED (ADMIN_REQUIRED).
         """
@@ -184,7 +234,7 @@ class BindingServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ReopenSeat(self, request, context):
-        """Opens a seat again whose owner was not removed after all. Idempotent.
+        """Opens a seat again whose owner was not removed after all, or is reinstated. Idempotent.
         Rule: called by identity.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -229,10 +279,25 @@ def add_BindingServiceServicer_to_server(servicer, server):
                     request_deserializer=latchkey_dot_role_dot_v1_dot_binding__pb2.BindPrincipalRequest.FromString,
                     response_serializer=latchkey_dot_role_dot_v1_dot_binding__pb2.BindPrincipalResponse.SerializeToString,
             ),
+            'RebindServiceAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.RebindServiceAccount,
+                    request_deserializer=latchkey_dot_role_dot_v1_dot_binding__pb2.RebindServiceAccountRequest.FromString,
+                    response_serializer=latchkey_dot_role_dot_v1_dot_binding__pb2.RebindServiceAccountResponse.SerializeToString,
+            ),
+            'CheckServiceAccountGrant': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckServiceAccountGrant,
+                    request_deserializer=latchkey_dot_role_dot_v1_dot_binding__pb2.CheckServiceAccountGrantRequest.FromString,
+                    response_serializer=latchkey_dot_role_dot_v1_dot_binding__pb2.CheckServiceAccountGrantResponse.SerializeToString,
+            ),
             'RemovePrincipal': grpc.unary_unary_rpc_method_handler(
                     servicer.RemovePrincipal,
                     request_deserializer=latchkey_dot_role_dot_v1_dot_binding__pb2.RemovePrincipalRequest.FromString,
                     response_serializer=latchkey_dot_role_dot_v1_dot_binding__pb2.RemovePrincipalResponse.SerializeToString,
+            ),
+            'RemoveWorkspace': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveWorkspace,
+                    request_deserializer=latchkey_dot_role_dot_v1_dot_binding__pb2.RemoveWorkspaceRequest.FromString,
+                    response_serializer=latchkey_dot_role_dot_v1_dot_binding__pb2.RemoveWorkspaceResponse.SerializeToString,
             ),
             'CloseSeat': grpc.unary_unary_rpc_method_handler(
                     servicer.CloseSeat,
@@ -447,6 +512,60 @@ class BindingService(object):
             _registered_method=True)
 
     @staticmethod
+    def RebindServiceAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.role.v1.BindingService/RebindServiceAccount',
+            latchkey_dot_role_dot_v1_dot_binding__pb2.RebindServiceAccountRequest.SerializeToString,
+            latchkey_dot_role_dot_v1_dot_binding__pb2.RebindServiceAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckServiceAccountGrant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.role.v1.BindingService/CheckServiceAccountGrant',
+            latchkey_dot_role_dot_v1_dot_binding__pb2.CheckServiceAccountGrantRequest.SerializeToString,
+            latchkey_dot_role_dot_v1_dot_binding__pb2.CheckServiceAccountGrantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def RemovePrincipal(request,
             target,
             options=(),
@@ -463,6 +582,33 @@ class BindingService(object):
             '/latchkey.role.v1.BindingService/RemovePrincipal',
             latchkey_dot_role_dot_v1_dot_binding__pb2.RemovePrincipalRequest.SerializeToString,
             latchkey_dot_role_dot_v1_dot_binding__pb2.RemovePrincipalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveWorkspace(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.role.v1.BindingService/RemoveWorkspace',
+            latchkey_dot_role_dot_v1_dot_binding__pb2.RemoveWorkspaceRequest.SerializeToString,
+            latchkey_dot_role_dot_v1_dot_binding__pb2.RemoveWorkspaceResponse.FromString,
             options,
             channel_credentials,
             insecure,

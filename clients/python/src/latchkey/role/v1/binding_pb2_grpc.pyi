@@ -75,22 +75,45 @@ class BindingServiceStub:
     a repeat leaves the first binding as it is.
     Rule: called by identity or key, which have checked the actor; the grant itself is checked here.
     Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND, PRINCIPAL_NOT_FOUND for another organization's principal);
-    PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED, ADMIN_REQUIRED); FAILED_PRECONDITION (FOUNDER_EXISTS,
+    PERMISSION_DENIED (GRANT_EXCEEDS_OWN, ADMIN_REQUIRED; WORKSPACE_ADMIN_REQUIRED for a service account, unless the
+    organization delegates service keys); FAILED_PRECONDITION (FOUNDER_EXISTS,
     SEAT_CLOSED; PRINCIPAL_GONE for one that RemovePrincipal has taken away).
+    """
+    RebindServiceAccount: _grpc.UnaryUnaryMultiCallable[_binding_pb2.RebindServiceAccountRequest, _binding_pb2.RebindServiceAccountResponse]
+    """Gives a service account another role in every workspace where it has one. It gains no workspace. Idempotent by the
+    number of the change.
+    Rule: called by key, which has checked the actor; the change itself is checked here: nobody gives or takes away more than
+    they hold, and it takes a Workspace Admin in each of the workspaces, unless the organization delegates service keys.
+    Errors: NOT_FOUND (ROLE_NOT_FOUND; PRINCIPAL_NOT_FOUND for one that is not bound, and for another organization's);
+    INVALID_ARGUMENT for a role that is not of scope WORKSPACE; PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED);
+    FAILED_PRECONDITION (PRINCIPAL_GONE for one that RemovePrincipal has taken away); ABORTED (SUPERSEDED) after a later change.
+    """
+    CheckServiceAccountGrant: _grpc.UnaryUnaryMultiCallable[_binding_pb2.CheckServiceAccountGrantRequest, _binding_pb2.CheckServiceAccountGrantResponse]
+    """Says whether a principal may hand out all that a service account holds, which whoever gets a secret of its key can use.
+    Rule: called by key, which has checked the actor.
+    Errors: PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED) if it may not; NOT_FOUND (PRINCIPAL_NOT_FOUND for one
+    that is not bound, and for another organization's); FAILED_PRECONDITION (PRINCIPAL_GONE).
     """
     RemovePrincipal: _grpc.UnaryUnaryMultiCallable[_binding_pb2.RemovePrincipalRequest, _binding_pb2.RemovePrincipalResponse]
     """Takes everything away from a principal that is no more, its seat included, for good. Idempotent.
     Rule: called by worker, identity or key.
     Errors: NOT_FOUND (PRINCIPAL_NOT_FOUND) for another organization's principal.
     """
+    RemoveWorkspace: _grpc.UnaryUnaryMultiCallable[_binding_pb2.RemoveWorkspaceRequest, _binding_pb2.RemoveWorkspaceResponse]
+    """Takes away the roles that are held in a workspace that was deleted, at most 100 principals per call: to be called until
+    nothing is left. Idempotent; it goes on wherever an earlier call ended.
+    Rule: called by identity or worker.
+    Errors: NOT_FOUND (WORKSPACE_NOT_FOUND) for an absent workspace and another organization's; FAILED_PRECONDITION
+    (WORKSPACE_NOT_DELETED) while identity knows it as live.
+    """
     CloseSeat: _grpc.UnaryUnaryMultiCallable[_binding_pb2.CloseSeatRequest, _binding_pb2.CloseSeatResponse]
-    """Closes the seat of a member that is about to be removed, so that the last Admin cannot go. One who holds no seat cannot
-    be promoted until ReopenSeat. Idempotent.
+    """Closes the seat of a member that is about to be removed or suspended, so that the last Admin cannot go. One who holds
+    no seat cannot be promoted until ReopenSeat. Idempotent.
     Rule: called by identity.
     Errors: FAILED_PRECONDITION (LAST_ADMIN); PERMISSION_DENIED (ADMIN_REQUIRED).
     """
     ReopenSeat: _grpc.UnaryUnaryMultiCallable[_binding_pb2.ReopenSeatRequest, _binding_pb2.ReopenSeatResponse]
-    """Opens a seat again whose owner was not removed after all. Idempotent.
+    """Opens a seat again whose owner was not removed after all, or is reinstated. Idempotent.
     Rule: called by identity.
     """
 
@@ -141,22 +164,45 @@ class BindingServiceAsyncStub(BindingServiceStub):
     a repeat leaves the first binding as it is.
     Rule: called by identity or key, which have checked the actor; the grant itself is checked here.
     Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND, PRINCIPAL_NOT_FOUND for another organization's principal);
-    PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED, ADMIN_REQUIRED); FAILED_PRECONDITION (FOUNDER_EXISTS,
+    PERMISSION_DENIED (GRANT_EXCEEDS_OWN, ADMIN_REQUIRED; WORKSPACE_ADMIN_REQUIRED for a service account, unless the
+    organization delegates service keys); FAILED_PRECONDITION (FOUNDER_EXISTS,
     SEAT_CLOSED; PRINCIPAL_GONE for one that RemovePrincipal has taken away).
+    """
+    RebindServiceAccount: _aio.UnaryUnaryMultiCallable[_binding_pb2.RebindServiceAccountRequest, _binding_pb2.RebindServiceAccountResponse]  # type: ignore[assignment]
+    """Gives a service account another role in every workspace where it has one. It gains no workspace. Idempotent by the
+    number of the change.
+    Rule: called by key, which has checked the actor; the change itself is checked here: nobody gives or takes away more than
+    they hold, and it takes a Workspace Admin in each of the workspaces, unless the organization delegates service keys.
+    Errors: NOT_FOUND (ROLE_NOT_FOUND; PRINCIPAL_NOT_FOUND for one that is not bound, and for another organization's);
+    INVALID_ARGUMENT for a role that is not of scope WORKSPACE; PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED);
+    FAILED_PRECONDITION (PRINCIPAL_GONE for one that RemovePrincipal has taken away); ABORTED (SUPERSEDED) after a later change.
+    """
+    CheckServiceAccountGrant: _aio.UnaryUnaryMultiCallable[_binding_pb2.CheckServiceAccountGrantRequest, _binding_pb2.CheckServiceAccountGrantResponse]  # type: ignore[assignment]
+    """Says whether a principal may hand out all that a service account holds, which whoever gets a secret of its key can use.
+    Rule: called by key, which has checked the actor.
+    Errors: PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED) if it may not; NOT_FOUND (PRINCIPAL_NOT_FOUND for one
+    that is not bound, and for another organization's); FAILED_PRECONDITION (PRINCIPAL_GONE).
     """
     RemovePrincipal: _aio.UnaryUnaryMultiCallable[_binding_pb2.RemovePrincipalRequest, _binding_pb2.RemovePrincipalResponse]  # type: ignore[assignment]
     """Takes everything away from a principal that is no more, its seat included, for good. Idempotent.
     Rule: called by worker, identity or key.
     Errors: NOT_FOUND (PRINCIPAL_NOT_FOUND) for another organization's principal.
     """
+    RemoveWorkspace: _aio.UnaryUnaryMultiCallable[_binding_pb2.RemoveWorkspaceRequest, _binding_pb2.RemoveWorkspaceResponse]  # type: ignore[assignment]
+    """Takes away the roles that are held in a workspace that was deleted, at most 100 principals per call: to be called until
+    nothing is left. Idempotent; it goes on wherever an earlier call ended.
+    Rule: called by identity or worker.
+    Errors: NOT_FOUND (WORKSPACE_NOT_FOUND) for an absent workspace and another organization's; FAILED_PRECONDITION
+    (WORKSPACE_NOT_DELETED) while identity knows it as live.
+    """
     CloseSeat: _aio.UnaryUnaryMultiCallable[_binding_pb2.CloseSeatRequest, _binding_pb2.CloseSeatResponse]  # type: ignore[assignment]
-    """Closes the seat of a member that is about to be removed, so that the last Admin cannot go. One who holds no seat cannot
-    be promoted until ReopenSeat. Idempotent.
+    """Closes the seat of a member that is about to be removed or suspended, so that the last Admin cannot go. One who holds
+    no seat cannot be promoted until ReopenSeat. Idempotent.
     Rule: called by identity.
     Errors: FAILED_PRECONDITION (LAST_ADMIN); PERMISSION_DENIED (ADMIN_REQUIRED).
     """
     ReopenSeat: _aio.UnaryUnaryMultiCallable[_binding_pb2.ReopenSeatRequest, _binding_pb2.ReopenSeatResponse]  # type: ignore[assignment]
-    """Opens a seat again whose owner was not removed after all. Idempotent.
+    """Opens a seat again whose owner was not removed after all, or is reinstated. Idempotent.
     Rule: called by identity.
     """
 
@@ -246,8 +292,36 @@ class BindingServiceServicer(metaclass=_abc_1.ABCMeta):
         a repeat leaves the first binding as it is.
         Rule: called by identity or key, which have checked the actor; the grant itself is checked here.
         Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND, PRINCIPAL_NOT_FOUND for another organization's principal);
-        PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED, ADMIN_REQUIRED); FAILED_PRECONDITION (FOUNDER_EXISTS,
+        PERMISSION_DENIED (GRANT_EXCEEDS_OWN, ADMIN_REQUIRED; WORKSPACE_ADMIN_REQUIRED for a service account, unless the
+        organization delegates service keys); FAILED_PRECONDITION (FOUNDER_EXISTS,
         SEAT_CLOSED; PRINCIPAL_GONE for one that RemovePrincipal has taken away).
+        """
+
+    @_abc_1.abstractmethod
+    def RebindServiceAccount(
+        self,
+        request: _binding_pb2.RebindServiceAccountRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_binding_pb2.RebindServiceAccountResponse, _abc.Awaitable[_binding_pb2.RebindServiceAccountResponse]]:
+        """Gives a service account another role in every workspace where it has one. It gains no workspace. Idempotent by the
+        number of the change.
+        Rule: called by key, which has checked the actor; the change itself is checked here: nobody gives or takes away more than
+        they hold, and it takes a Workspace Admin in each of the workspaces, unless the organization delegates service keys.
+        Errors: NOT_FOUND (ROLE_NOT_FOUND; PRINCIPAL_NOT_FOUND for one that is not bound, and for another organization's);
+        INVALID_ARGUMENT for a role that is not of scope WORKSPACE; PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED);
+        FAILED_PRECONDITION (PRINCIPAL_GONE for one that RemovePrincipal has taken away); ABORTED (SUPERSEDED) after a later change.
+        """
+
+    @_abc_1.abstractmethod
+    def CheckServiceAccountGrant(
+        self,
+        request: _binding_pb2.CheckServiceAccountGrantRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_binding_pb2.CheckServiceAccountGrantResponse, _abc.Awaitable[_binding_pb2.CheckServiceAccountGrantResponse]]:
+        """Says whether a principal may hand out all that a service account holds, which whoever gets a secret of its key can use.
+        Rule: called by key, which has checked the actor.
+        Errors: PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED) if it may not; NOT_FOUND (PRINCIPAL_NOT_FOUND for one
+        that is not bound, and for another organization's); FAILED_PRECONDITION (PRINCIPAL_GONE).
         """
 
     @_abc_1.abstractmethod
@@ -262,13 +336,26 @@ class BindingServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def RemoveWorkspace(
+        self,
+        request: _binding_pb2.RemoveWorkspaceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_binding_pb2.RemoveWorkspaceResponse, _abc.Awaitable[_binding_pb2.RemoveWorkspaceResponse]]:
+        """Takes away the roles that are held in a workspace that was deleted, at most 100 principals per call: to be called until
+        nothing is left. Idempotent; it goes on wherever an earlier call ended.
+        Rule: called by identity or worker.
+        Errors: NOT_FOUND (WORKSPACE_NOT_FOUND) for an absent workspace and another organization's; FAILED_PRECONDITION
+        (WORKSPACE_NOT_DELETED) while identity knows it as live.
+        """
+
+    @_abc_1.abstractmethod
     def CloseSeat(
         self,
         request: _binding_pb2.CloseSeatRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_binding_pb2.CloseSeatResponse, _abc.Awaitable[_binding_pb2.CloseSeatResponse]]:
-        """Closes the seat of a member that is about to be removed, so that the last Admin cannot go. One who holds no seat cannot
-        be promoted until ReopenSeat. Idempotent.
+        """Closes the seat of a member that is about to be removed or suspended, so that the last Admin cannot go. One who holds
+        no seat cannot be promoted until ReopenSeat. Idempotent.
         Rule: called by identity.
         Errors: FAILED_PRECONDITION (LAST_ADMIN); PERMISSION_DENIED (ADMIN_REQUIRED).
         """
@@ -279,7 +366,7 @@ class BindingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _binding_pb2.ReopenSeatRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_binding_pb2.ReopenSeatResponse, _abc.Awaitable[_binding_pb2.ReopenSeatResponse]]:
-        """Opens a seat again whose owner was not removed after all. Idempotent.
+        """Opens a seat again whose owner was not removed after all, or is reinstated. Idempotent.
         Rule: called by identity.
         """
 

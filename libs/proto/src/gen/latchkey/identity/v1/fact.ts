@@ -26,6 +26,8 @@ export enum MemberLiveness {
   ACTIVE = "MEMBER_LIVENESS_ACTIVE",
   /** REMOVED - Removed: nothing is allowed, for ever. */
   REMOVED = "MEMBER_LIVENESS_REMOVED",
+  /** SUSPENDED - Suspended: nothing is allowed until it is reinstated. */
+  SUSPENDED = "MEMBER_LIVENESS_SUSPENDED",
   UNRECOGNIZED = "UNRECOGNIZED",
 }
 
@@ -43,6 +45,9 @@ export function memberLivenessFromJSON(object: any): MemberLiveness {
     case 3:
     case "MEMBER_LIVENESS_REMOVED":
       return MemberLiveness.REMOVED;
+    case 4:
+    case "MEMBER_LIVENESS_SUSPENDED":
+      return MemberLiveness.SUSPENDED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -60,6 +65,8 @@ export function memberLivenessToNumber(object: MemberLiveness): number {
       return 2;
     case MemberLiveness.REMOVED:
       return 3;
+    case MemberLiveness.SUSPENDED:
+      return 4;
     case MemberLiveness.UNRECOGNIZED:
     default:
       return -1;
@@ -72,6 +79,10 @@ export interface OrganizationFact {
   organizationId: string;
   /** Whether it is ACTIVE: nothing is allowed in any other state. */
   active: boolean;
+  /** As in OrganizationSettings. */
+  delegateServiceKeys: boolean;
+  /** As in OrganizationSettings. */
+  personalTokensDisabled: boolean;
 }
 
 /** A workspace, as decisions see it. */
@@ -147,7 +158,7 @@ export interface FindMemberFactResponse {
 }
 
 function createBaseOrganizationFact(): OrganizationFact {
-  return { organizationId: "", active: false };
+  return { organizationId: "", active: false, delegateServiceKeys: false, personalTokensDisabled: false };
 }
 
 export const OrganizationFact: MessageFns<OrganizationFact> = {
@@ -157,6 +168,12 @@ export const OrganizationFact: MessageFns<OrganizationFact> = {
     }
     if (message.active !== false) {
       writer.uint32(16).bool(message.active);
+    }
+    if (message.delegateServiceKeys !== false) {
+      writer.uint32(24).bool(message.delegateServiceKeys);
+    }
+    if (message.personalTokensDisabled !== false) {
+      writer.uint32(32).bool(message.personalTokensDisabled);
     }
     return writer;
   },
@@ -190,6 +207,22 @@ export const OrganizationFact: MessageFns<OrganizationFact> = {
             message.active = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.delegateServiceKeys = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.personalTokensDisabled = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -209,6 +242,8 @@ export const OrganizationFact: MessageFns<OrganizationFact> = {
     const message = createBaseOrganizationFact();
     message.organizationId = object.organizationId ?? "";
     message.active = object.active ?? false;
+    message.delegateServiceKeys = object.delegateServiceKeys ?? false;
+    message.personalTokensDisabled = object.personalTokensDisabled ?? false;
     return message;
   },
 };

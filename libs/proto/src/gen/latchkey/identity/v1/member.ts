@@ -27,6 +27,8 @@ export enum MemberState {
   ACTIVE = "MEMBER_STATE_ACTIVE",
   /** REMOVED - Removed, or never completed; a tombstone. */
   REMOVED = "MEMBER_STATE_REMOVED",
+  /** SUSPENDED - Kept, with its tokens and roles, but may do nothing until it is reinstated. */
+  SUSPENDED = "MEMBER_STATE_SUSPENDED",
   UNRECOGNIZED = "UNRECOGNIZED",
 }
 
@@ -44,6 +46,9 @@ export function memberStateFromJSON(object: any): MemberState {
     case 3:
     case "MEMBER_STATE_REMOVED":
       return MemberState.REMOVED;
+    case 4:
+    case "MEMBER_STATE_SUSPENDED":
+      return MemberState.SUSPENDED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -61,6 +66,8 @@ export function memberStateToNumber(object: MemberState): number {
       return 2;
     case MemberState.REMOVED:
       return 3;
+    case MemberState.SUSPENDED:
+      return 4;
     case MemberState.UNRECOGNIZED:
     default:
       return -1;
@@ -160,6 +167,61 @@ export interface RemoveMemberRequest {
 /** What the removal set going. */
 export interface RemoveMemberResponse {
   /** The deletion that takes the member's tokens and bindings away; see DeletionService.GetDeletion. */
+  deletionId: string;
+}
+
+/** Asks for a member's suspension. */
+export interface SuspendMemberRequest {
+  /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
+  organizationId: string;
+  /** The member. */
+  memberId: string;
+  /**
+   * Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+   * content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+   */
+  requestId: string;
+}
+
+/** The member as it is now. */
+export interface SuspendMemberResponse {
+  /** The member, SUSPENDED. */
+  member: Member | undefined;
+}
+
+/** Asks for the end of a suspension. */
+export interface ReinstateMemberRequest {
+  /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
+  organizationId: string;
+  /** The member. */
+  memberId: string;
+  /**
+   * Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+   * content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+   */
+  requestId: string;
+}
+
+/** The member as it is now. */
+export interface ReinstateMemberResponse {
+  /** The member, ACTIVE. */
+  member: Member | undefined;
+}
+
+/** Asks for the end of the actor's own membership. */
+export interface LeaveOrganizationRequest {
+  /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
+  organizationId: string;
+  /**
+   * Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+   * content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+   */
+  requestId: string;
+}
+
+/** What leaving set going. */
+export interface LeaveOrganizationResponse {
+  /** The deletion that takes the member's tokens and bindings away. */
   deletionId: string;
 }
 
@@ -897,6 +959,400 @@ export const RemoveMemberResponse: MessageFns<RemoveMemberResponse> = {
   },
 };
 
+function createBaseSuspendMemberRequest(): SuspendMemberRequest {
+  return { organizationId: "", memberId: "", requestId: "" };
+}
+
+export const SuspendMemberRequest: MessageFns<SuspendMemberRequest> = {
+  encode(message: SuspendMemberRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.memberId !== "") {
+      writer.uint32(18).string(message.memberId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SuspendMemberRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSuspendMemberRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.memberId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SuspendMemberRequest>): SuspendMemberRequest {
+    return SuspendMemberRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SuspendMemberRequest>): SuspendMemberRequest {
+    const message = createBaseSuspendMemberRequest();
+    message.organizationId = object.organizationId ?? "";
+    message.memberId = object.memberId ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseSuspendMemberResponse(): SuspendMemberResponse {
+  return { member: undefined };
+}
+
+export const SuspendMemberResponse: MessageFns<SuspendMemberResponse> = {
+  encode(message: SuspendMemberResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.member !== undefined) {
+      Member.encode(message.member, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SuspendMemberResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSuspendMemberResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.member = Member.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SuspendMemberResponse>): SuspendMemberResponse {
+    return SuspendMemberResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SuspendMemberResponse>): SuspendMemberResponse {
+    const message = createBaseSuspendMemberResponse();
+    message.member = (object.member !== undefined && object.member !== null)
+      ? Member.fromPartial(object.member)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseReinstateMemberRequest(): ReinstateMemberRequest {
+  return { organizationId: "", memberId: "", requestId: "" };
+}
+
+export const ReinstateMemberRequest: MessageFns<ReinstateMemberRequest> = {
+  encode(message: ReinstateMemberRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.memberId !== "") {
+      writer.uint32(18).string(message.memberId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReinstateMemberRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReinstateMemberRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.memberId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReinstateMemberRequest>): ReinstateMemberRequest {
+    return ReinstateMemberRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReinstateMemberRequest>): ReinstateMemberRequest {
+    const message = createBaseReinstateMemberRequest();
+    message.organizationId = object.organizationId ?? "";
+    message.memberId = object.memberId ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseReinstateMemberResponse(): ReinstateMemberResponse {
+  return { member: undefined };
+}
+
+export const ReinstateMemberResponse: MessageFns<ReinstateMemberResponse> = {
+  encode(message: ReinstateMemberResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.member !== undefined) {
+      Member.encode(message.member, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReinstateMemberResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReinstateMemberResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.member = Member.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReinstateMemberResponse>): ReinstateMemberResponse {
+    return ReinstateMemberResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReinstateMemberResponse>): ReinstateMemberResponse {
+    const message = createBaseReinstateMemberResponse();
+    message.member = (object.member !== undefined && object.member !== null)
+      ? Member.fromPartial(object.member)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLeaveOrganizationRequest(): LeaveOrganizationRequest {
+  return { organizationId: "", requestId: "" };
+}
+
+export const LeaveOrganizationRequest: MessageFns<LeaveOrganizationRequest> = {
+  encode(message: LeaveOrganizationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeaveOrganizationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeaveOrganizationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LeaveOrganizationRequest>): LeaveOrganizationRequest {
+    return LeaveOrganizationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LeaveOrganizationRequest>): LeaveOrganizationRequest {
+    const message = createBaseLeaveOrganizationRequest();
+    message.organizationId = object.organizationId ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseLeaveOrganizationResponse(): LeaveOrganizationResponse {
+  return { deletionId: "" };
+}
+
+export const LeaveOrganizationResponse: MessageFns<LeaveOrganizationResponse> = {
+  encode(message: LeaveOrganizationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.deletionId !== "") {
+      writer.uint32(10).string(message.deletionId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeaveOrganizationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeaveOrganizationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.deletionId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LeaveOrganizationResponse>): LeaveOrganizationResponse {
+    return LeaveOrganizationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LeaveOrganizationResponse>): LeaveOrganizationResponse {
+    const message = createBaseLeaveOrganizationResponse();
+    message.deletionId = object.deletionId ?? "";
+    return message;
+  },
+};
+
 /**
  * Members: one user's membership in one organization. Personal tokens belong to the membership, so that leaving and
  * joining again makes a new one and can never revive an old token.
@@ -962,6 +1418,59 @@ export const MemberServiceService = {
       Buffer.from(RemoveMemberResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RemoveMemberResponse => RemoveMemberResponse.decode(value),
   },
+  /**
+   * Suspends a member. Once this returns, every check of the member's tokens, and whatever it asks for as a signed-in
+   * user, is refused on every replica (PRINCIPAL_SUSPENDED). Tokens and roles are kept for ReinstateMember; service keys
+   * that the member created are untouched. Suspending a suspended member changes nothing.
+   * Rule: permission organization:manage-members in the organization; only an organization Admin suspends an organization Admin.
+   * Errors: NOT_FOUND (MEMBER_NOT_FOUND), also for one already removed; FAILED_PRECONDITION (LAST_ADMIN; MEMBER_JOINING for
+   * one whose roles are not bound yet); PERMISSION_DENIED (ADMIN_REQUIRED); UNAVAILABLE (SEAT_BUSY) and ABORTED
+   * (MEMBER_OVERTAKEN) when it meets another such change of the member: repeat it.
+   */
+  suspendMember: {
+    path: "/latchkey.identity.v1.MemberService/SuspendMember" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SuspendMemberRequest): Buffer => Buffer.from(SuspendMemberRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SuspendMemberRequest => SuspendMemberRequest.decode(value),
+    responseSerialize: (value: SuspendMemberResponse): Buffer =>
+      Buffer.from(SuspendMemberResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SuspendMemberResponse => SuspendMemberResponse.decode(value),
+  },
+  /**
+   * Ends a suspension: the member's tokens work again, with the roles that it holds now. Reinstating a member that is not
+   * suspended changes nothing.
+   * Rule: permission organization:manage-members in the organization; only an organization Admin reinstates an organization Admin.
+   * Errors: as SuspendMember, but LAST_ADMIN. A narrowed key gives nothing back: PERMISSION_DENIED (NARROWED_KEY).
+   */
+  reinstateMember: {
+    path: "/latchkey.identity.v1.MemberService/ReinstateMember" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReinstateMemberRequest): Buffer =>
+      Buffer.from(ReinstateMemberRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReinstateMemberRequest => ReinstateMemberRequest.decode(value),
+    responseSerialize: (value: ReinstateMemberResponse): Buffer =>
+      Buffer.from(ReinstateMemberResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReinstateMemberResponse => ReinstateMemberResponse.decode(value),
+  },
+  /**
+   * Ends the actor's own membership, just as RemoveMember does. A repeat of a call that has taken effect comes from nobody
+   * whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND).
+   * Rule: the member itself, asserted by a front end; a key is refused (BEARER_REFUSED).
+   * Errors: FAILED_PRECONDITION (LAST_ADMIN).
+   */
+  leaveOrganization: {
+    path: "/latchkey.identity.v1.MemberService/LeaveOrganization" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: LeaveOrganizationRequest): Buffer =>
+      Buffer.from(LeaveOrganizationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): LeaveOrganizationRequest => LeaveOrganizationRequest.decode(value),
+    responseSerialize: (value: LeaveOrganizationResponse): Buffer =>
+      Buffer.from(LeaveOrganizationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): LeaveOrganizationResponse => LeaveOrganizationResponse.decode(value),
+  },
 } as const;
 
 export interface MemberServiceServer extends UntypedServiceImplementation {
@@ -991,6 +1500,30 @@ export interface MemberServiceServer extends UntypedServiceImplementation {
    * Errors: NOT_FOUND (MEMBER_NOT_FOUND), also for one already removed; FAILED_PRECONDITION (LAST_ADMIN).
    */
   removeMember: handleUnaryCall<RemoveMemberRequest, RemoveMemberResponse>;
+  /**
+   * Suspends a member. Once this returns, every check of the member's tokens, and whatever it asks for as a signed-in
+   * user, is refused on every replica (PRINCIPAL_SUSPENDED). Tokens and roles are kept for ReinstateMember; service keys
+   * that the member created are untouched. Suspending a suspended member changes nothing.
+   * Rule: permission organization:manage-members in the organization; only an organization Admin suspends an organization Admin.
+   * Errors: NOT_FOUND (MEMBER_NOT_FOUND), also for one already removed; FAILED_PRECONDITION (LAST_ADMIN; MEMBER_JOINING for
+   * one whose roles are not bound yet); PERMISSION_DENIED (ADMIN_REQUIRED); UNAVAILABLE (SEAT_BUSY) and ABORTED
+   * (MEMBER_OVERTAKEN) when it meets another such change of the member: repeat it.
+   */
+  suspendMember: handleUnaryCall<SuspendMemberRequest, SuspendMemberResponse>;
+  /**
+   * Ends a suspension: the member's tokens work again, with the roles that it holds now. Reinstating a member that is not
+   * suspended changes nothing.
+   * Rule: permission organization:manage-members in the organization; only an organization Admin reinstates an organization Admin.
+   * Errors: as SuspendMember, but LAST_ADMIN. A narrowed key gives nothing back: PERMISSION_DENIED (NARROWED_KEY).
+   */
+  reinstateMember: handleUnaryCall<ReinstateMemberRequest, ReinstateMemberResponse>;
+  /**
+   * Ends the actor's own membership, just as RemoveMember does. A repeat of a call that has taken effect comes from nobody
+   * whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND).
+   * Rule: the member itself, asserted by a front end; a key is refused (BEARER_REFUSED).
+   * Errors: FAILED_PRECONDITION (LAST_ADMIN).
+   */
+  leaveOrganization: handleUnaryCall<LeaveOrganizationRequest, LeaveOrganizationResponse>;
 }
 
 export interface MemberServiceClient extends Client {
@@ -1075,6 +1608,72 @@ export interface MemberServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RemoveMemberResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Suspends a member. Once this returns, every check of the member's tokens, and whatever it asks for as a signed-in
+   * user, is refused on every replica (PRINCIPAL_SUSPENDED). Tokens and roles are kept for ReinstateMember; service keys
+   * that the member created are untouched. Suspending a suspended member changes nothing.
+   * Rule: permission organization:manage-members in the organization; only an organization Admin suspends an organization Admin.
+   * Errors: NOT_FOUND (MEMBER_NOT_FOUND), also for one already removed; FAILED_PRECONDITION (LAST_ADMIN; MEMBER_JOINING for
+   * one whose roles are not bound yet); PERMISSION_DENIED (ADMIN_REQUIRED); UNAVAILABLE (SEAT_BUSY) and ABORTED
+   * (MEMBER_OVERTAKEN) when it meets another such change of the member: repeat it.
+   */
+  suspendMember(
+    request: SuspendMemberRequest,
+    callback: (error: ServiceError | null, response: SuspendMemberResponse) => void,
+  ): ClientUnaryCall;
+  suspendMember(
+    request: SuspendMemberRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SuspendMemberResponse) => void,
+  ): ClientUnaryCall;
+  suspendMember(
+    request: SuspendMemberRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SuspendMemberResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Ends a suspension: the member's tokens work again, with the roles that it holds now. Reinstating a member that is not
+   * suspended changes nothing.
+   * Rule: permission organization:manage-members in the organization; only an organization Admin reinstates an organization Admin.
+   * Errors: as SuspendMember, but LAST_ADMIN. A narrowed key gives nothing back: PERMISSION_DENIED (NARROWED_KEY).
+   */
+  reinstateMember(
+    request: ReinstateMemberRequest,
+    callback: (error: ServiceError | null, response: ReinstateMemberResponse) => void,
+  ): ClientUnaryCall;
+  reinstateMember(
+    request: ReinstateMemberRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReinstateMemberResponse) => void,
+  ): ClientUnaryCall;
+  reinstateMember(
+    request: ReinstateMemberRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReinstateMemberResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Ends the actor's own membership, just as RemoveMember does. A repeat of a call that has taken effect comes from nobody
+   * whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND).
+   * Rule: the member itself, asserted by a front end; a key is refused (BEARER_REFUSED).
+   * Errors: FAILED_PRECONDITION (LAST_ADMIN).
+   */
+  leaveOrganization(
+    request: LeaveOrganizationRequest,
+    callback: (error: ServiceError | null, response: LeaveOrganizationResponse) => void,
+  ): ClientUnaryCall;
+  leaveOrganization(
+    request: LeaveOrganizationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: LeaveOrganizationResponse) => void,
+  ): ClientUnaryCall;
+  leaveOrganization(
+    request: LeaveOrganizationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: LeaveOrganizationResponse) => void,
   ): ClientUnaryCall;
 }
 

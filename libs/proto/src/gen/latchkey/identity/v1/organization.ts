@@ -81,6 +81,21 @@ export interface Organization {
     | undefined;
   /** The membership of the user who created it. */
   founderMemberId: string;
+  /** Changes with each change of its name or settings. */
+  etag: string;
+  /** What its administrators have chosen. */
+  settings: OrganizationSettings | undefined;
+}
+
+/** What an organization's administrators may choose. Every setting is off in a new organization. */
+export interface OrganizationSettings {
+  /**
+   * Who creates a service key needs workspaces:manage-keys in each of its workspaces and must hold all that the key is
+   * to hold there, but need not be Admin of them.
+   */
+  delegateServiceKeys: boolean;
+  /** Nobody creates personal tokens. Those that exist go on. */
+  personalTokensDisabled: boolean;
 }
 
 /** Asks for a new organization. */
@@ -128,8 +143,45 @@ export interface ListOrganizationsResponse {
   nextPageToken: string;
 }
 
+/** Asks for another name or other settings. */
+export interface UpdateOrganizationRequest {
+  /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
+  organizationId: string;
+  /** What people call it from now on, at most 100 characters; empty leaves it as it is. */
+  displayName: string;
+  /** OrganizationSettings.delegate_service_keys; unset leaves it as it is. */
+  delegateServiceKeys?:
+    | boolean
+    | undefined;
+  /** OrganizationSettings.personal_tokens_disabled; unset leaves it as it is. */
+  personalTokensDisabled?:
+    | boolean
+    | undefined;
+  /** The etag that the change was made from; empty means whatever is there. */
+  etag: string;
+  /**
+   * Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+   * content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+   */
+  requestId: string;
+}
+
+/** The organization as it is now. */
+export interface UpdateOrganizationResponse {
+  /** The organization. */
+  organization: Organization | undefined;
+}
+
 function createBaseOrganization(): Organization {
-  return { id: "", displayName: "", state: OrganizationState.UNSPECIFIED, createTime: undefined, founderMemberId: "" };
+  return {
+    id: "",
+    displayName: "",
+    state: OrganizationState.UNSPECIFIED,
+    createTime: undefined,
+    founderMemberId: "",
+    etag: "",
+    settings: undefined,
+  };
 }
 
 export const Organization: MessageFns<Organization> = {
@@ -148,6 +200,12 @@ export const Organization: MessageFns<Organization> = {
     }
     if (message.founderMemberId !== "") {
       writer.uint32(42).string(message.founderMemberId);
+    }
+    if (message.etag !== "") {
+      writer.uint32(50).string(message.etag);
+    }
+    if (message.settings !== undefined) {
+      OrganizationSettings.encode(message.settings, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -205,6 +263,22 @@ export const Organization: MessageFns<Organization> = {
             message.founderMemberId = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.settings = OrganizationSettings.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -227,6 +301,77 @@ export const Organization: MessageFns<Organization> = {
     message.state = object.state ?? OrganizationState.UNSPECIFIED;
     message.createTime = object.createTime ?? undefined;
     message.founderMemberId = object.founderMemberId ?? "";
+    message.etag = object.etag ?? "";
+    message.settings = (object.settings !== undefined && object.settings !== null)
+      ? OrganizationSettings.fromPartial(object.settings)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseOrganizationSettings(): OrganizationSettings {
+  return { delegateServiceKeys: false, personalTokensDisabled: false };
+}
+
+export const OrganizationSettings: MessageFns<OrganizationSettings> = {
+  encode(message: OrganizationSettings, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.delegateServiceKeys !== false) {
+      writer.uint32(8).bool(message.delegateServiceKeys);
+    }
+    if (message.personalTokensDisabled !== false) {
+      writer.uint32(16).bool(message.personalTokensDisabled);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OrganizationSettings {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOrganizationSettings();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.delegateServiceKeys = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.personalTokensDisabled = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OrganizationSettings>): OrganizationSettings {
+    return OrganizationSettings.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OrganizationSettings>): OrganizationSettings {
+    const message = createBaseOrganizationSettings();
+    message.delegateServiceKeys = object.delegateServiceKeys ?? false;
+    message.personalTokensDisabled = object.personalTokensDisabled ?? false;
     return message;
   },
 };
@@ -601,6 +746,185 @@ export const ListOrganizationsResponse: MessageFns<ListOrganizationsResponse> = 
   },
 };
 
+function createBaseUpdateOrganizationRequest(): UpdateOrganizationRequest {
+  return {
+    organizationId: "",
+    displayName: "",
+    delegateServiceKeys: undefined,
+    personalTokensDisabled: undefined,
+    etag: "",
+    requestId: "",
+  };
+}
+
+export const UpdateOrganizationRequest: MessageFns<UpdateOrganizationRequest> = {
+  encode(message: UpdateOrganizationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.displayName !== "") {
+      writer.uint32(18).string(message.displayName);
+    }
+    if (message.delegateServiceKeys !== undefined) {
+      writer.uint32(24).bool(message.delegateServiceKeys);
+    }
+    if (message.personalTokensDisabled !== undefined) {
+      writer.uint32(32).bool(message.personalTokensDisabled);
+    }
+    if (message.etag !== "") {
+      writer.uint32(42).string(message.etag);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(50).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateOrganizationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateOrganizationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.displayName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.delegateServiceKeys = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.personalTokensDisabled = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdateOrganizationRequest>): UpdateOrganizationRequest {
+    return UpdateOrganizationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateOrganizationRequest>): UpdateOrganizationRequest {
+    const message = createBaseUpdateOrganizationRequest();
+    message.organizationId = object.organizationId ?? "";
+    message.displayName = object.displayName ?? "";
+    message.delegateServiceKeys = object.delegateServiceKeys ?? undefined;
+    message.personalTokensDisabled = object.personalTokensDisabled ?? undefined;
+    message.etag = object.etag ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseUpdateOrganizationResponse(): UpdateOrganizationResponse {
+  return { organization: undefined };
+}
+
+export const UpdateOrganizationResponse: MessageFns<UpdateOrganizationResponse> = {
+  encode(message: UpdateOrganizationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organization !== undefined) {
+      Organization.encode(message.organization, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateOrganizationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateOrganizationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organization = Organization.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdateOrganizationResponse>): UpdateOrganizationResponse {
+    return UpdateOrganizationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateOrganizationResponse>): UpdateOrganizationResponse {
+    const message = createBaseUpdateOrganizationResponse();
+    message.organization = (object.organization !== undefined && object.organization !== null)
+      ? Organization.fromPartial(object.organization)
+      : undefined;
+    return message;
+  },
+};
+
 /** Organizations: the tenants. Nothing crosses an organization. */
 export type OrganizationServiceService = typeof OrganizationServiceService;
 export const OrganizationServiceService = {
@@ -651,6 +975,23 @@ export const OrganizationServiceService = {
       Buffer.from(ListOrganizationsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListOrganizationsResponse => ListOrganizationsResponse.decode(value),
   },
+  /**
+   * Changes an organization's name or settings; what is left out stays as it is. A setting holds for every call that
+   * starts after this has returned.
+   * Rule: permission organization:manage in it.
+   * Errors: ABORTED (STALE_ETAG).
+   */
+  updateOrganization: {
+    path: "/latchkey.identity.v1.OrganizationService/UpdateOrganization" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateOrganizationRequest): Buffer =>
+      Buffer.from(UpdateOrganizationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateOrganizationRequest => UpdateOrganizationRequest.decode(value),
+    responseSerialize: (value: UpdateOrganizationResponse): Buffer =>
+      Buffer.from(UpdateOrganizationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateOrganizationResponse => UpdateOrganizationResponse.decode(value),
+  },
 } as const;
 
 export interface OrganizationServiceServer extends UntypedServiceImplementation {
@@ -671,6 +1012,13 @@ export interface OrganizationServiceServer extends UntypedServiceImplementation 
    * Rule: a user asserted by a front end.
    */
   listOrganizations: handleUnaryCall<ListOrganizationsRequest, ListOrganizationsResponse>;
+  /**
+   * Changes an organization's name or settings; what is left out stays as it is. A setting holds for every call that
+   * starts after this has returned.
+   * Rule: permission organization:manage in it.
+   * Errors: ABORTED (STALE_ETAG).
+   */
+  updateOrganization: handleUnaryCall<UpdateOrganizationRequest, UpdateOrganizationResponse>;
 }
 
 export interface OrganizationServiceClient extends Client {
@@ -732,6 +1080,27 @@ export interface OrganizationServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListOrganizationsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Changes an organization's name or settings; what is left out stays as it is. A setting holds for every call that
+   * starts after this has returned.
+   * Rule: permission organization:manage in it.
+   * Errors: ABORTED (STALE_ETAG).
+   */
+  updateOrganization(
+    request: UpdateOrganizationRequest,
+    callback: (error: ServiceError | null, response: UpdateOrganizationResponse) => void,
+  ): ClientUnaryCall;
+  updateOrganization(
+    request: UpdateOrganizationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateOrganizationResponse) => void,
+  ): ClientUnaryCall;
+  updateOrganization(
+    request: UpdateOrganizationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateOrganizationResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -125,6 +125,23 @@ export interface ListWorkspacesResponse {
   nextPageToken: string;
 }
 
+/** Asks for a workspace's end. */
+export interface DeleteWorkspaceRequest {
+  /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
+  organizationId: string;
+  /** The workspace. An absent, deleted or foreign one answers NOT_FOUND (WORKSPACE_NOT_FOUND). */
+  workspaceId: string;
+  /**
+   * Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+   * content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+   */
+  requestId: string;
+}
+
+/** Nothing is left to say. */
+export interface DeleteWorkspaceResponse {
+}
+
 function createBaseWorkspace(): Workspace {
   return { id: "", organizationId: "", name: "", state: WorkspaceState.UNSPECIFIED, createTime: undefined };
 }
@@ -634,6 +651,128 @@ export const ListWorkspacesResponse: MessageFns<ListWorkspacesResponse> = {
   },
 };
 
+function createBaseDeleteWorkspaceRequest(): DeleteWorkspaceRequest {
+  return { organizationId: "", workspaceId: "", requestId: "" };
+}
+
+export const DeleteWorkspaceRequest: MessageFns<DeleteWorkspaceRequest> = {
+  encode(message: DeleteWorkspaceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.workspaceId !== "") {
+      writer.uint32(18).string(message.workspaceId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteWorkspaceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteWorkspaceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.workspaceId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DeleteWorkspaceRequest>): DeleteWorkspaceRequest {
+    return DeleteWorkspaceRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteWorkspaceRequest>): DeleteWorkspaceRequest {
+    const message = createBaseDeleteWorkspaceRequest();
+    message.organizationId = object.organizationId ?? "";
+    message.workspaceId = object.workspaceId ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteWorkspaceResponse(): DeleteWorkspaceResponse {
+  return {};
+}
+
+export const DeleteWorkspaceResponse: MessageFns<DeleteWorkspaceResponse> = {
+  encode(_: DeleteWorkspaceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteWorkspaceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteWorkspaceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DeleteWorkspaceResponse>): DeleteWorkspaceResponse {
+    return DeleteWorkspaceResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DeleteWorkspaceResponse>): DeleteWorkspaceResponse {
+    const message = createBaseDeleteWorkspaceResponse();
+    return message;
+  },
+};
+
 /** Workspaces: groups of users and resources inside one organization. */
 export type WorkspaceServiceService = typeof WorkspaceServiceService;
 export const WorkspaceServiceService = {
@@ -682,6 +821,24 @@ export const WorkspaceServiceService = {
       Buffer.from(ListWorkspacesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListWorkspacesResponse => ListWorkspacesResponse.decode(value),
   },
+  /**
+   * Deletes a workspace, for good; its name is free again. Once this returns, nothing is allowed in it on any replica. The
+   * roles that were held in it are then taken away in the background, and it is dropped from the service keys that acted in
+   * it: a key left without workspaces is revoked, it never widens.
+   * Rule: permission workspaces:manage in it. A repeat by one who is still a member gets the first answer.
+   * Errors: NOT_FOUND (WORKSPACE_NOT_FOUND), also for one already deleted.
+   */
+  deleteWorkspace: {
+    path: "/latchkey.identity.v1.WorkspaceService/DeleteWorkspace" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteWorkspaceRequest): Buffer =>
+      Buffer.from(DeleteWorkspaceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteWorkspaceRequest => DeleteWorkspaceRequest.decode(value),
+    responseSerialize: (value: DeleteWorkspaceResponse): Buffer =>
+      Buffer.from(DeleteWorkspaceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteWorkspaceResponse => DeleteWorkspaceResponse.decode(value),
+  },
 } as const;
 
 export interface WorkspaceServiceServer extends UntypedServiceImplementation {
@@ -701,6 +858,14 @@ export interface WorkspaceServiceServer extends UntypedServiceImplementation {
    * Rule: permission organization:read in the organization.
    */
   listWorkspaces: handleUnaryCall<ListWorkspacesRequest, ListWorkspacesResponse>;
+  /**
+   * Deletes a workspace, for good; its name is free again. Once this returns, nothing is allowed in it on any replica. The
+   * roles that were held in it are then taken away in the background, and it is dropped from the service keys that acted in
+   * it: a key left without workspaces is revoked, it never widens.
+   * Rule: permission workspaces:manage in it. A repeat by one who is still a member gets the first answer.
+   * Errors: NOT_FOUND (WORKSPACE_NOT_FOUND), also for one already deleted.
+   */
+  deleteWorkspace: handleUnaryCall<DeleteWorkspaceRequest, DeleteWorkspaceResponse>;
 }
 
 export interface WorkspaceServiceClient extends Client {
@@ -761,6 +926,28 @@ export interface WorkspaceServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListWorkspacesResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Deletes a workspace, for good; its name is free again. Once this returns, nothing is allowed in it on any replica. The
+   * roles that were held in it are then taken away in the background, and it is dropped from the service keys that acted in
+   * it: a key left without workspaces is revoked, it never widens.
+   * Rule: permission workspaces:manage in it. A repeat by one who is still a member gets the first answer.
+   * Errors: NOT_FOUND (WORKSPACE_NOT_FOUND), also for one already deleted.
+   */
+  deleteWorkspace(
+    request: DeleteWorkspaceRequest,
+    callback: (error: ServiceError | null, response: DeleteWorkspaceResponse) => void,
+  ): ClientUnaryCall;
+  deleteWorkspace(
+    request: DeleteWorkspaceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteWorkspaceResponse) => void,
+  ): ClientUnaryCall;
+  deleteWorkspace(
+    request: DeleteWorkspaceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteWorkspaceResponse) => void,
   ): ClientUnaryCall;
 }
 

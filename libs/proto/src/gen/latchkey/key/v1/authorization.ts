@@ -199,6 +199,54 @@ export interface AuthorizeResponse {
   legacy: LegacyNotice | undefined;
 }
 
+/** Many questions. */
+export interface BatchAuthorizeRequest {
+  /**
+   * The questions, 1 to 100; of one key or of many. The message as a whole is at most 64 KiB, as any. The rules of a question's
+   * fields hold for each by itself: see CheckError.
+   */
+  checks: AuthorizeRequest[];
+}
+
+/** The answers. */
+export interface BatchAuthorizeResponse {
+  /** One for each question, in the order of the questions. */
+  results: BatchAuthorizeResult[];
+}
+
+/** What became of one question. */
+export interface BatchAuthorizeResult {
+  /** Exactly one is set. A client that does not know which allows nothing. */
+  outcome:
+    | //
+    /** The answer, which may be a refusal. */
+    { $case: "response"; value: AuthorizeResponse }
+    | //
+    /** Why there is no answer: the question breaks a rule of AuthorizeRequest. */
+    { $case: "error"; value: CheckError }
+    | undefined;
+}
+
+/** What Authorize would have answered INVALID_ARGUMENT with. */
+export interface CheckError {
+  /** INVALID_REQUEST. */
+  reason: string;
+  /** For a person to read. Never holds a secret. */
+  message: string;
+  /** Every broken rule. */
+  violations: FieldViolation[];
+}
+
+/** One broken rule of one field. */
+export interface FieldViolation {
+  /** The field of AuthorizeRequest: "permission". */
+  field: string;
+  /** The rule that it breaks: "string.max_len". */
+  rule: string;
+  /** What would have been right. Never holds a secret. */
+  description: string;
+}
+
 /** The question for a signed-in person. */
 export interface AuthorizeUserRequest {
   /** Required. The person. */
@@ -605,6 +653,355 @@ export const AuthorizeResponse: MessageFns<AuthorizeResponse> = {
   },
 };
 
+function createBaseBatchAuthorizeRequest(): BatchAuthorizeRequest {
+  return { checks: [] };
+}
+
+export const BatchAuthorizeRequest: MessageFns<BatchAuthorizeRequest> = {
+  encode(message: BatchAuthorizeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.checks) {
+      AuthorizeRequest.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchAuthorizeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchAuthorizeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.checks.push(AuthorizeRequest.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BatchAuthorizeRequest>): BatchAuthorizeRequest {
+    return BatchAuthorizeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BatchAuthorizeRequest>): BatchAuthorizeRequest {
+    const message = createBaseBatchAuthorizeRequest();
+    message.checks = object.checks?.map((e) => AuthorizeRequest.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBatchAuthorizeResponse(): BatchAuthorizeResponse {
+  return { results: [] };
+}
+
+export const BatchAuthorizeResponse: MessageFns<BatchAuthorizeResponse> = {
+  encode(message: BatchAuthorizeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.results) {
+      BatchAuthorizeResult.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchAuthorizeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchAuthorizeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.results.push(BatchAuthorizeResult.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BatchAuthorizeResponse>): BatchAuthorizeResponse {
+    return BatchAuthorizeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BatchAuthorizeResponse>): BatchAuthorizeResponse {
+    const message = createBaseBatchAuthorizeResponse();
+    message.results = object.results?.map((e) => BatchAuthorizeResult.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBatchAuthorizeResult(): BatchAuthorizeResult {
+  return { outcome: undefined };
+}
+
+export const BatchAuthorizeResult: MessageFns<BatchAuthorizeResult> = {
+  encode(message: BatchAuthorizeResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.outcome?.$case) {
+      case "response":
+        AuthorizeResponse.encode(message.outcome.value, writer.uint32(10).fork()).join();
+        break;
+      case "error":
+        CheckError.encode(message.outcome.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchAuthorizeResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchAuthorizeResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.outcome = { $case: "response", value: AuthorizeResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outcome = { $case: "error", value: CheckError.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BatchAuthorizeResult>): BatchAuthorizeResult {
+    return BatchAuthorizeResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BatchAuthorizeResult>): BatchAuthorizeResult {
+    const message = createBaseBatchAuthorizeResult();
+    switch (object.outcome?.$case) {
+      case "response": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "response", value: AuthorizeResponse.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+      case "error": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "error", value: CheckError.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseCheckError(): CheckError {
+  return { reason: "", message: "", violations: [] };
+}
+
+export const CheckError: MessageFns<CheckError> = {
+  encode(message: CheckError, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    for (const v of message.violations) {
+      FieldViolation.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckError {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckError();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.violations.push(FieldViolation.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CheckError>): CheckError {
+    return CheckError.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckError>): CheckError {
+    const message = createBaseCheckError();
+    message.reason = object.reason ?? "";
+    message.message = object.message ?? "";
+    message.violations = object.violations?.map((e) => FieldViolation.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFieldViolation(): FieldViolation {
+  return { field: "", rule: "", description: "" };
+}
+
+export const FieldViolation: MessageFns<FieldViolation> = {
+  encode(message: FieldViolation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.field !== "") {
+      writer.uint32(10).string(message.field);
+    }
+    if (message.rule !== "") {
+      writer.uint32(18).string(message.rule);
+    }
+    if (message.description !== "") {
+      writer.uint32(26).string(message.description);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FieldViolation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFieldViolation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.field = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.description = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FieldViolation>): FieldViolation {
+    return FieldViolation.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FieldViolation>): FieldViolation {
+    const message = createBaseFieldViolation();
+    message.field = object.field ?? "";
+    message.rule = object.rule ?? "";
+    message.description = object.description ?? "";
+    return message;
+  },
+};
+
 function createBaseAuthorizeUserRequest(): AuthorizeUserRequest {
   return { userId: "", permission: "", workspaceId: "", organizationId: "" };
 }
@@ -956,6 +1353,22 @@ export const AuthorizationServiceService = {
     responseDeserialize: (value: Buffer): AuthorizeResponse => AuthorizeResponse.decode(value),
   },
   /**
+   * Answers many questions in one message, each as Authorize would, about facts that are read once for all of them. A malformed
+   * question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
+   * Rule: called by a configured checker.
+   */
+  batchAuthorize: {
+    path: "/latchkey.key.v1.AuthorizationService/BatchAuthorize" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BatchAuthorizeRequest): Buffer =>
+      Buffer.from(BatchAuthorizeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BatchAuthorizeRequest => BatchAuthorizeRequest.decode(value),
+    responseSerialize: (value: BatchAuthorizeResponse): Buffer =>
+      Buffer.from(BatchAuthorizeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BatchAuthorizeResponse => BatchAuthorizeResponse.decode(value),
+  },
+  /**
    * Answers the same question for a person whom a front end has signed in: the same chain, entered at the principal.
    * Rule: called by identity or role, which guard their own RPCs with it.
    */
@@ -992,6 +1405,12 @@ export interface AuthorizationServiceServer extends UntypedServiceImplementation
    */
   authorize: handleUnaryCall<AuthorizeRequest, AuthorizeResponse>;
   /**
+   * Answers many questions in one message, each as Authorize would, about facts that are read once for all of them. A malformed
+   * question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
+   * Rule: called by a configured checker.
+   */
+  batchAuthorize: handleUnaryCall<BatchAuthorizeRequest, BatchAuthorizeResponse>;
+  /**
    * Answers the same question for a person whom a front end has signed in: the same chain, entered at the principal.
    * Rule: called by identity or role, which guard their own RPCs with it.
    */
@@ -1022,6 +1441,26 @@ export interface AuthorizationServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: AuthorizeResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Answers many questions in one message, each as Authorize would, about facts that are read once for all of them. A malformed
+   * question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
+   * Rule: called by a configured checker.
+   */
+  batchAuthorize(
+    request: BatchAuthorizeRequest,
+    callback: (error: ServiceError | null, response: BatchAuthorizeResponse) => void,
+  ): ClientUnaryCall;
+  batchAuthorize(
+    request: BatchAuthorizeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BatchAuthorizeResponse) => void,
+  ): ClientUnaryCall;
+  batchAuthorize(
+    request: BatchAuthorizeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BatchAuthorizeResponse) => void,
   ): ClientUnaryCall;
   /**
    * Answers the same question for a person whom a front end has signed in: the same chain, entered at the principal.

@@ -15,7 +15,9 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Duration } from "../../../google/protobuf/duration";
 import { Timestamp } from "../../../google/protobuf/timestamp";
+import { KeyState, keyStateFromJSON, keyStateToNumber } from "./key";
 
 /** A personal token, without its secret. */
 export interface PersonalToken {
@@ -36,7 +38,19 @@ export interface PersonalToken {
     | Date
     | undefined;
   /** When it stops working; unset means never. */
-  expireTime: Date | undefined;
+  expireTime:
+    | Date
+    | undefined;
+  /** Whether it is in use. Says nothing about what its principal may. */
+  state: KeyState;
+  /** Changes with each change of the token. */
+  etag: string;
+  /** When it got its present secret; unset if that is its first. */
+  rotateTime:
+    | Date
+    | undefined;
+  /** Until when the secret before the present one goes on working; unset if it does not. */
+  overlapEndTime: Date | undefined;
 }
 
 /** Asks for a new token. */
@@ -105,6 +119,109 @@ export interface ListPersonalTokensResponse {
   nextPageToken: string;
 }
 
+/** What a token is narrowed to. */
+export interface Narrowing {
+  /** All that it may at most, 0 to 500 permissions. Empty lifts the narrowing: all that its member may, now and later. */
+  permissions: string[];
+}
+
+/** Asks for another name, another narrowing, or both. */
+export interface UpdatePersonalTokenRequest {
+  /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
+  organizationId: string;
+  /** The token. */
+  tokenId: string;
+  /** What its owner calls it from now on, at most 100 characters; empty keeps the old name. */
+  name: string;
+  /** What it is narrowed to from now on, in place of what it was narrowed to; unset keeps that. */
+  narrowing:
+    | Narrowing
+    | undefined;
+  /** The etag that the change was made from; empty means whatever is there. */
+  etag: string;
+  /**
+   * Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+   * content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+   */
+  requestId: string;
+}
+
+/** The token as it is now. */
+export interface UpdatePersonalTokenResponse {
+  /** The token. */
+  token: PersonalToken | undefined;
+}
+
+/** Asks for a token to be put out of use. */
+export interface DisablePersonalTokenRequest {
+  /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
+  organizationId: string;
+  /** The token. */
+  tokenId: string;
+  /**
+   * Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+   * content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+   */
+  requestId: string;
+}
+
+/** The token as it is now. */
+export interface DisablePersonalTokenResponse {
+  /** The token. */
+  token: PersonalToken | undefined;
+}
+
+/** Asks for a token to be put back into use. */
+export interface EnablePersonalTokenRequest {
+  /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
+  organizationId: string;
+  /** The token. */
+  tokenId: string;
+  /**
+   * Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+   * content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+   */
+  requestId: string;
+}
+
+/** The token as it is now. */
+export interface EnablePersonalTokenResponse {
+  /** The token. */
+  token: PersonalToken | undefined;
+}
+
+/** Asks for another secret. */
+export interface RotatePersonalTokenRequest {
+  /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
+  organizationId: string;
+  /** The token. */
+  tokenId: string;
+  /** How long the secret so far goes on working, 0 to 7 days. Unset or 0: it is refused at once (KEY_ROTATED_OUT). */
+  overlap:
+    | Duration
+    | undefined;
+  /**
+   * Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+   * content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+   */
+  requestId: string;
+}
+
+/** The token with its new secret. */
+export interface RotatePersonalTokenResponse {
+  /** The token. */
+  token:
+    | PersonalToken
+    | undefined;
+  /** The new secret, lk_pat_…: shown in this answer only and stored nowhere. Empty when secret_already_shown. */
+  secret: string;
+  /**
+   * Whether this repeats an earlier answer (same request_id) that carried the secret. If it was lost, rotate the token again
+   * under another request_id.
+   */
+  secretAlreadyShown: boolean;
+}
+
 /** Asks for a token's end. */
 export interface DeletePersonalTokenRequest {
   /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
@@ -150,6 +267,10 @@ function createBasePersonalToken(): PersonalToken {
     permissions: [],
     createTime: undefined,
     expireTime: undefined,
+    state: KeyState.UNSPECIFIED,
+    etag: "",
+    rotateTime: undefined,
+    overlapEndTime: undefined,
   };
 }
 
@@ -178,6 +299,18 @@ export const PersonalToken: MessageFns<PersonalToken> = {
     }
     if (message.expireTime !== undefined) {
       Timestamp.encode(toTimestamp(message.expireTime), writer.uint32(66).fork()).join();
+    }
+    if (message.state !== KeyState.UNSPECIFIED) {
+      writer.uint32(72).int32(keyStateToNumber(message.state));
+    }
+    if (message.etag !== "") {
+      writer.uint32(82).string(message.etag);
+    }
+    if (message.rotateTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.rotateTime), writer.uint32(90).fork()).join();
+    }
+    if (message.overlapEndTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.overlapEndTime), writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -259,6 +392,38 @@ export const PersonalToken: MessageFns<PersonalToken> = {
             message.expireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.state = keyStateFromJSON(reader.int32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.rotateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.overlapEndTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -284,6 +449,10 @@ export const PersonalToken: MessageFns<PersonalToken> = {
     message.permissions = object.permissions?.map((e) => e) || [];
     message.createTime = object.createTime ?? undefined;
     message.expireTime = object.expireTime ?? undefined;
+    message.state = object.state ?? KeyState.UNSPECIFIED;
+    message.etag = object.etag ?? "";
+    message.rotateTime = object.rotateTime ?? undefined;
+    message.overlapEndTime = object.overlapEndTime ?? undefined;
     return message;
   },
 };
@@ -742,6 +911,681 @@ export const ListPersonalTokensResponse: MessageFns<ListPersonalTokensResponse> 
   },
 };
 
+function createBaseNarrowing(): Narrowing {
+  return { permissions: [] };
+}
+
+export const Narrowing: MessageFns<Narrowing> = {
+  encode(message: Narrowing, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.permissions) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Narrowing {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNarrowing();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.permissions.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Narrowing>): Narrowing {
+    return Narrowing.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Narrowing>): Narrowing {
+    const message = createBaseNarrowing();
+    message.permissions = object.permissions?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseUpdatePersonalTokenRequest(): UpdatePersonalTokenRequest {
+  return { organizationId: "", tokenId: "", name: "", narrowing: undefined, etag: "", requestId: "" };
+}
+
+export const UpdatePersonalTokenRequest: MessageFns<UpdatePersonalTokenRequest> = {
+  encode(message: UpdatePersonalTokenRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.tokenId !== "") {
+      writer.uint32(18).string(message.tokenId);
+    }
+    if (message.name !== "") {
+      writer.uint32(26).string(message.name);
+    }
+    if (message.narrowing !== undefined) {
+      Narrowing.encode(message.narrowing, writer.uint32(34).fork()).join();
+    }
+    if (message.etag !== "") {
+      writer.uint32(42).string(message.etag);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(50).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdatePersonalTokenRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdatePersonalTokenRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tokenId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.narrowing = Narrowing.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdatePersonalTokenRequest>): UpdatePersonalTokenRequest {
+    return UpdatePersonalTokenRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdatePersonalTokenRequest>): UpdatePersonalTokenRequest {
+    const message = createBaseUpdatePersonalTokenRequest();
+    message.organizationId = object.organizationId ?? "";
+    message.tokenId = object.tokenId ?? "";
+    message.name = object.name ?? "";
+    message.narrowing = (object.narrowing !== undefined && object.narrowing !== null)
+      ? Narrowing.fromPartial(object.narrowing)
+      : undefined;
+    message.etag = object.etag ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseUpdatePersonalTokenResponse(): UpdatePersonalTokenResponse {
+  return { token: undefined };
+}
+
+export const UpdatePersonalTokenResponse: MessageFns<UpdatePersonalTokenResponse> = {
+  encode(message: UpdatePersonalTokenResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.token !== undefined) {
+      PersonalToken.encode(message.token, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdatePersonalTokenResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdatePersonalTokenResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.token = PersonalToken.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdatePersonalTokenResponse>): UpdatePersonalTokenResponse {
+    return UpdatePersonalTokenResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdatePersonalTokenResponse>): UpdatePersonalTokenResponse {
+    const message = createBaseUpdatePersonalTokenResponse();
+    message.token = (object.token !== undefined && object.token !== null)
+      ? PersonalToken.fromPartial(object.token)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDisablePersonalTokenRequest(): DisablePersonalTokenRequest {
+  return { organizationId: "", tokenId: "", requestId: "" };
+}
+
+export const DisablePersonalTokenRequest: MessageFns<DisablePersonalTokenRequest> = {
+  encode(message: DisablePersonalTokenRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.tokenId !== "") {
+      writer.uint32(18).string(message.tokenId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DisablePersonalTokenRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDisablePersonalTokenRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tokenId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DisablePersonalTokenRequest>): DisablePersonalTokenRequest {
+    return DisablePersonalTokenRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DisablePersonalTokenRequest>): DisablePersonalTokenRequest {
+    const message = createBaseDisablePersonalTokenRequest();
+    message.organizationId = object.organizationId ?? "";
+    message.tokenId = object.tokenId ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseDisablePersonalTokenResponse(): DisablePersonalTokenResponse {
+  return { token: undefined };
+}
+
+export const DisablePersonalTokenResponse: MessageFns<DisablePersonalTokenResponse> = {
+  encode(message: DisablePersonalTokenResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.token !== undefined) {
+      PersonalToken.encode(message.token, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DisablePersonalTokenResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDisablePersonalTokenResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.token = PersonalToken.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DisablePersonalTokenResponse>): DisablePersonalTokenResponse {
+    return DisablePersonalTokenResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DisablePersonalTokenResponse>): DisablePersonalTokenResponse {
+    const message = createBaseDisablePersonalTokenResponse();
+    message.token = (object.token !== undefined && object.token !== null)
+      ? PersonalToken.fromPartial(object.token)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseEnablePersonalTokenRequest(): EnablePersonalTokenRequest {
+  return { organizationId: "", tokenId: "", requestId: "" };
+}
+
+export const EnablePersonalTokenRequest: MessageFns<EnablePersonalTokenRequest> = {
+  encode(message: EnablePersonalTokenRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.tokenId !== "") {
+      writer.uint32(18).string(message.tokenId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnablePersonalTokenRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnablePersonalTokenRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tokenId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EnablePersonalTokenRequest>): EnablePersonalTokenRequest {
+    return EnablePersonalTokenRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EnablePersonalTokenRequest>): EnablePersonalTokenRequest {
+    const message = createBaseEnablePersonalTokenRequest();
+    message.organizationId = object.organizationId ?? "";
+    message.tokenId = object.tokenId ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseEnablePersonalTokenResponse(): EnablePersonalTokenResponse {
+  return { token: undefined };
+}
+
+export const EnablePersonalTokenResponse: MessageFns<EnablePersonalTokenResponse> = {
+  encode(message: EnablePersonalTokenResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.token !== undefined) {
+      PersonalToken.encode(message.token, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnablePersonalTokenResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnablePersonalTokenResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.token = PersonalToken.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EnablePersonalTokenResponse>): EnablePersonalTokenResponse {
+    return EnablePersonalTokenResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EnablePersonalTokenResponse>): EnablePersonalTokenResponse {
+    const message = createBaseEnablePersonalTokenResponse();
+    message.token = (object.token !== undefined && object.token !== null)
+      ? PersonalToken.fromPartial(object.token)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRotatePersonalTokenRequest(): RotatePersonalTokenRequest {
+  return { organizationId: "", tokenId: "", overlap: undefined, requestId: "" };
+}
+
+export const RotatePersonalTokenRequest: MessageFns<RotatePersonalTokenRequest> = {
+  encode(message: RotatePersonalTokenRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.tokenId !== "") {
+      writer.uint32(18).string(message.tokenId);
+    }
+    if (message.overlap !== undefined) {
+      Duration.encode(message.overlap, writer.uint32(26).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(34).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotatePersonalTokenRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotatePersonalTokenRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tokenId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.overlap = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RotatePersonalTokenRequest>): RotatePersonalTokenRequest {
+    return RotatePersonalTokenRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RotatePersonalTokenRequest>): RotatePersonalTokenRequest {
+    const message = createBaseRotatePersonalTokenRequest();
+    message.organizationId = object.organizationId ?? "";
+    message.tokenId = object.tokenId ?? "";
+    message.overlap = (object.overlap !== undefined && object.overlap !== null)
+      ? Duration.fromPartial(object.overlap)
+      : undefined;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseRotatePersonalTokenResponse(): RotatePersonalTokenResponse {
+  return { token: undefined, secret: "", secretAlreadyShown: false };
+}
+
+export const RotatePersonalTokenResponse: MessageFns<RotatePersonalTokenResponse> = {
+  encode(message: RotatePersonalTokenResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.token !== undefined) {
+      PersonalToken.encode(message.token, writer.uint32(10).fork()).join();
+    }
+    if (message.secret !== "") {
+      writer.uint32(18).string(message.secret);
+    }
+    if (message.secretAlreadyShown !== false) {
+      writer.uint32(24).bool(message.secretAlreadyShown);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotatePersonalTokenResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotatePersonalTokenResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.token = PersonalToken.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.secret = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.secretAlreadyShown = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RotatePersonalTokenResponse>): RotatePersonalTokenResponse {
+    return RotatePersonalTokenResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RotatePersonalTokenResponse>): RotatePersonalTokenResponse {
+    const message = createBaseRotatePersonalTokenResponse();
+    message.token = (object.token !== undefined && object.token !== null)
+      ? PersonalToken.fromPartial(object.token)
+      : undefined;
+    message.secret = object.secret ?? "";
+    message.secretAlreadyShown = object.secretAlreadyShown ?? false;
+    return message;
+  },
+};
+
 function createBaseDeletePersonalTokenRequest(): DeletePersonalTokenRequest {
   return { organizationId: "", tokenId: "", requestId: "" };
 }
@@ -1017,7 +1861,8 @@ export const PersonalTokenServiceService = {
    * Creates a token of the signed-in member.
    * Rule: the member itself, asserted by a front end, with permission organization:pats:create; a bearer key is refused
    * (BEARER_REFUSED), since a leaked token must not breed.
-   * Errors: INVALID_ARGUMENT for a permission that the catalogue lacks; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) beyond 10,000 live ones.
+   * Errors: INVALID_ARGUMENT for a permission that the catalogue lacks; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) beyond 10,000 live ones;
+   * FAILED_PRECONDITION (PERSONAL_TOKENS_DISABLED) while the organization has them switched off (OrganizationSettings).
    */
   createPersonalToken: {
     path: "/latchkey.key.v1.PersonalTokenService/CreatePersonalToken" as const,
@@ -1061,6 +1906,77 @@ export const PersonalTokenServiceService = {
     responseDeserialize: (value: Buffer): ListPersonalTokensResponse => ListPersonalTokensResponse.decode(value),
   },
   /**
+   * Changes the name of one of the actor's own tokens, or what it is narrowed to; both take effect everywhere before this returns.
+   * Rule: the member itself. A bearer key may change the name only: with `narrowing` it is refused (BEARER_REFUSED), since a
+   * leaked token must not shed what it was narrowed to.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; INVALID_ARGUMENT (UNKNOWN_PERMISSION) for a permission that the
+   * catalogue lacks; ABORTED (STALE_ETAG).
+   */
+  updatePersonalToken: {
+    path: "/latchkey.key.v1.PersonalTokenService/UpdatePersonalToken" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdatePersonalTokenRequest): Buffer =>
+      Buffer.from(UpdatePersonalTokenRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdatePersonalTokenRequest => UpdatePersonalTokenRequest.decode(value),
+    responseSerialize: (value: UpdatePersonalTokenResponse): Buffer =>
+      Buffer.from(UpdatePersonalTokenResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdatePersonalTokenResponse => UpdatePersonalTokenResponse.decode(value),
+  },
+  /**
+   * Takes one of the actor's own tokens out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this
+   * returns. One that is disabled already, and one that has expired, stay as they are. Idempotent.
+   * Rule: the member itself, also by a bearer key, even the very token.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
+   */
+  disablePersonalToken: {
+    path: "/latchkey.key.v1.PersonalTokenService/DisablePersonalToken" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DisablePersonalTokenRequest): Buffer =>
+      Buffer.from(DisablePersonalTokenRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DisablePersonalTokenRequest => DisablePersonalTokenRequest.decode(value),
+    responseSerialize: (value: DisablePersonalTokenResponse): Buffer =>
+      Buffer.from(DisablePersonalTokenResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DisablePersonalTokenResponse => DisablePersonalTokenResponse.decode(value),
+  },
+  /**
+   * Puts a disabled token back into use, with the secret and the expiry that it had. One that is in use stays as it is. Idempotent.
+   * Rule: the member itself, asserted by a front end; a bearer key is refused (BEARER_REFUSED), since whoever holds a leaked
+   * token must not give life to others.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time.
+   */
+  enablePersonalToken: {
+    path: "/latchkey.key.v1.PersonalTokenService/EnablePersonalToken" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EnablePersonalTokenRequest): Buffer =>
+      Buffer.from(EnablePersonalTokenRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EnablePersonalTokenRequest => EnablePersonalTokenRequest.decode(value),
+    responseSerialize: (value: EnablePersonalTokenResponse): Buffer =>
+      Buffer.from(EnablePersonalTokenResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EnablePersonalTokenResponse => EnablePersonalTokenResponse.decode(value),
+  },
+  /**
+   * Gives a token another secret. It stays the same token: id, name, narrowing, expiry and state do not change. The secret so
+   * far works until `overlap` is over; of two rotations within one overlap, the later ends the oldest secret at once, so that
+   * never more than two work. A secret that is two rotations old is forgotten (UNKNOWN_KEY).
+   * Rule: the member itself, asserted by a front end; a bearer key is refused (BEARER_REFUSED), since a leaked token must not
+   * breed.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time.
+   */
+  rotatePersonalToken: {
+    path: "/latchkey.key.v1.PersonalTokenService/RotatePersonalToken" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RotatePersonalTokenRequest): Buffer =>
+      Buffer.from(RotatePersonalTokenRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RotatePersonalTokenRequest => RotatePersonalTokenRequest.decode(value),
+    responseSerialize: (value: RotatePersonalTokenResponse): Buffer =>
+      Buffer.from(RotatePersonalTokenResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RotatePersonalTokenResponse => RotatePersonalTokenResponse.decode(value),
+  },
+  /**
    * Deletes one of the actor's own tokens: refused everywhere once this returns.
    * Rule: the member itself.
    * Errors: NOT_FOUND (KEY_NOT_FOUND), also for one already deleted.
@@ -1099,7 +2015,8 @@ export interface PersonalTokenServiceServer extends UntypedServiceImplementation
    * Creates a token of the signed-in member.
    * Rule: the member itself, asserted by a front end, with permission organization:pats:create; a bearer key is refused
    * (BEARER_REFUSED), since a leaked token must not breed.
-   * Errors: INVALID_ARGUMENT for a permission that the catalogue lacks; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) beyond 10,000 live ones.
+   * Errors: INVALID_ARGUMENT for a permission that the catalogue lacks; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) beyond 10,000 live ones;
+   * FAILED_PRECONDITION (PERSONAL_TOKENS_DISABLED) while the organization has them switched off (OrganizationSettings).
    */
   createPersonalToken: handleUnaryCall<CreatePersonalTokenRequest, CreatePersonalTokenResponse>;
   /**
@@ -1112,6 +2029,37 @@ export interface PersonalTokenServiceServer extends UntypedServiceImplementation
    * Rule: the member itself.
    */
   listPersonalTokens: handleUnaryCall<ListPersonalTokensRequest, ListPersonalTokensResponse>;
+  /**
+   * Changes the name of one of the actor's own tokens, or what it is narrowed to; both take effect everywhere before this returns.
+   * Rule: the member itself. A bearer key may change the name only: with `narrowing` it is refused (BEARER_REFUSED), since a
+   * leaked token must not shed what it was narrowed to.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; INVALID_ARGUMENT (UNKNOWN_PERMISSION) for a permission that the
+   * catalogue lacks; ABORTED (STALE_ETAG).
+   */
+  updatePersonalToken: handleUnaryCall<UpdatePersonalTokenRequest, UpdatePersonalTokenResponse>;
+  /**
+   * Takes one of the actor's own tokens out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this
+   * returns. One that is disabled already, and one that has expired, stay as they are. Idempotent.
+   * Rule: the member itself, also by a bearer key, even the very token.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
+   */
+  disablePersonalToken: handleUnaryCall<DisablePersonalTokenRequest, DisablePersonalTokenResponse>;
+  /**
+   * Puts a disabled token back into use, with the secret and the expiry that it had. One that is in use stays as it is. Idempotent.
+   * Rule: the member itself, asserted by a front end; a bearer key is refused (BEARER_REFUSED), since whoever holds a leaked
+   * token must not give life to others.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time.
+   */
+  enablePersonalToken: handleUnaryCall<EnablePersonalTokenRequest, EnablePersonalTokenResponse>;
+  /**
+   * Gives a token another secret. It stays the same token: id, name, narrowing, expiry and state do not change. The secret so
+   * far works until `overlap` is over; of two rotations within one overlap, the later ends the oldest secret at once, so that
+   * never more than two work. A secret that is two rotations old is forgotten (UNKNOWN_KEY).
+   * Rule: the member itself, asserted by a front end; a bearer key is refused (BEARER_REFUSED), since a leaked token must not
+   * breed.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time.
+   */
+  rotatePersonalToken: handleUnaryCall<RotatePersonalTokenRequest, RotatePersonalTokenResponse>;
   /**
    * Deletes one of the actor's own tokens: refused everywhere once this returns.
    * Rule: the member itself.
@@ -1131,7 +2079,8 @@ export interface PersonalTokenServiceClient extends Client {
    * Creates a token of the signed-in member.
    * Rule: the member itself, asserted by a front end, with permission organization:pats:create; a bearer key is refused
    * (BEARER_REFUSED), since a leaked token must not breed.
-   * Errors: INVALID_ARGUMENT for a permission that the catalogue lacks; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) beyond 10,000 live ones.
+   * Errors: INVALID_ARGUMENT for a permission that the catalogue lacks; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) beyond 10,000 live ones;
+   * FAILED_PRECONDITION (PERSONAL_TOKENS_DISABLED) while the organization has them switched off (OrganizationSettings).
    */
   createPersonalToken(
     request: CreatePersonalTokenRequest,
@@ -1185,6 +2134,93 @@ export interface PersonalTokenServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListPersonalTokensResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Changes the name of one of the actor's own tokens, or what it is narrowed to; both take effect everywhere before this returns.
+   * Rule: the member itself. A bearer key may change the name only: with `narrowing` it is refused (BEARER_REFUSED), since a
+   * leaked token must not shed what it was narrowed to.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; INVALID_ARGUMENT (UNKNOWN_PERMISSION) for a permission that the
+   * catalogue lacks; ABORTED (STALE_ETAG).
+   */
+  updatePersonalToken(
+    request: UpdatePersonalTokenRequest,
+    callback: (error: ServiceError | null, response: UpdatePersonalTokenResponse) => void,
+  ): ClientUnaryCall;
+  updatePersonalToken(
+    request: UpdatePersonalTokenRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdatePersonalTokenResponse) => void,
+  ): ClientUnaryCall;
+  updatePersonalToken(
+    request: UpdatePersonalTokenRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdatePersonalTokenResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Takes one of the actor's own tokens out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this
+   * returns. One that is disabled already, and one that has expired, stay as they are. Idempotent.
+   * Rule: the member itself, also by a bearer key, even the very token.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
+   */
+  disablePersonalToken(
+    request: DisablePersonalTokenRequest,
+    callback: (error: ServiceError | null, response: DisablePersonalTokenResponse) => void,
+  ): ClientUnaryCall;
+  disablePersonalToken(
+    request: DisablePersonalTokenRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DisablePersonalTokenResponse) => void,
+  ): ClientUnaryCall;
+  disablePersonalToken(
+    request: DisablePersonalTokenRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DisablePersonalTokenResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Puts a disabled token back into use, with the secret and the expiry that it had. One that is in use stays as it is. Idempotent.
+   * Rule: the member itself, asserted by a front end; a bearer key is refused (BEARER_REFUSED), since whoever holds a leaked
+   * token must not give life to others.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time.
+   */
+  enablePersonalToken(
+    request: EnablePersonalTokenRequest,
+    callback: (error: ServiceError | null, response: EnablePersonalTokenResponse) => void,
+  ): ClientUnaryCall;
+  enablePersonalToken(
+    request: EnablePersonalTokenRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: EnablePersonalTokenResponse) => void,
+  ): ClientUnaryCall;
+  enablePersonalToken(
+    request: EnablePersonalTokenRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: EnablePersonalTokenResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Gives a token another secret. It stays the same token: id, name, narrowing, expiry and state do not change. The secret so
+   * far works until `overlap` is over; of two rotations within one overlap, the later ends the oldest secret at once, so that
+   * never more than two work. A secret that is two rotations old is forgotten (UNKNOWN_KEY).
+   * Rule: the member itself, asserted by a front end; a bearer key is refused (BEARER_REFUSED), since a leaked token must not
+   * breed.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time.
+   */
+  rotatePersonalToken(
+    request: RotatePersonalTokenRequest,
+    callback: (error: ServiceError | null, response: RotatePersonalTokenResponse) => void,
+  ): ClientUnaryCall;
+  rotatePersonalToken(
+    request: RotatePersonalTokenRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RotatePersonalTokenResponse) => void,
+  ): ClientUnaryCall;
+  rotatePersonalToken(
+    request: RotatePersonalTokenRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RotatePersonalTokenResponse) => void,
   ): ClientUnaryCall;
   /**
    * Deletes one of the actor's own tokens: refused everywhere once this returns.

@@ -15,7 +15,9 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Duration } from "../../../google/protobuf/duration";
 import { Timestamp } from "../../../google/protobuf/timestamp";
+import { KeyState, keyStateFromJSON, keyStateToNumber } from "./key";
 
 /** Where a service key came from. */
 export enum KeyOrigin {
@@ -85,7 +87,19 @@ export interface ServiceKey {
     | Date
     | undefined;
   /** When it stops working; unset means never. */
-  expireTime: Date | undefined;
+  expireTime:
+    | Date
+    | undefined;
+  /** Whether it is in use. Says nothing about what its principal may. */
+  state: KeyState;
+  /** Changes with each change of the key. */
+  etag: string;
+  /** When it got its present secret; unset if that is its first. */
+  rotateTime:
+    | Date
+    | undefined;
+  /** Until when the secret before the present one goes on working; unset if it does not. */
+  overlapEndTime: Date | undefined;
 }
 
 /** Asks for a new service key. */
@@ -156,6 +170,101 @@ export interface ListServiceKeysResponse {
   nextPageToken: string;
 }
 
+/** Asks for another name, another role, or both. */
+export interface UpdateServiceKeyRequest {
+  /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
+  organizationId: string;
+  /** The key. */
+  keyId: string;
+  /** What people call it from now on, at most 100 characters; empty keeps the old name. */
+  name: string;
+  /** Its role from now on, in each of its workspaces; empty keeps the old one. Its scope is WORKSPACE. */
+  roleId: string;
+  /** The etag that the change was made from; empty means whatever is there. */
+  etag: string;
+  /**
+   * Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+   * content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+   */
+  requestId: string;
+}
+
+/** The key as it is now. */
+export interface UpdateServiceKeyResponse {
+  /** The key. */
+  key: ServiceKey | undefined;
+}
+
+/** Asks for a service key to be put out of use. */
+export interface DisableServiceKeyRequest {
+  /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
+  organizationId: string;
+  /** The key. */
+  keyId: string;
+  /**
+   * Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+   * content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+   */
+  requestId: string;
+}
+
+/** The key as it is now. */
+export interface DisableServiceKeyResponse {
+  /** The key. */
+  key: ServiceKey | undefined;
+}
+
+/** Asks for a service key to be put back into use. */
+export interface EnableServiceKeyRequest {
+  /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
+  organizationId: string;
+  /** The key. */
+  keyId: string;
+  /**
+   * Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+   * content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+   */
+  requestId: string;
+}
+
+/** The key as it is now. */
+export interface EnableServiceKeyResponse {
+  /** The key. */
+  key: ServiceKey | undefined;
+}
+
+/** Asks for another secret. */
+export interface RotateServiceKeyRequest {
+  /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
+  organizationId: string;
+  /** The key. */
+  keyId: string;
+  /** How long the secret so far goes on working, 0 to 7 days. Unset or 0: it is refused at once (KEY_ROTATED_OUT). */
+  overlap:
+    | Duration
+    | undefined;
+  /**
+   * Optional. A name of the caller's choice for this very change, unique per actor: a repeat within 24 hours with the same
+   * content gets the first answer instead of a second change; with other content, INVALID_ARGUMENT (REQUEST_ID_REUSED).
+   */
+  requestId: string;
+}
+
+/** The key with its new secret. */
+export interface RotateServiceKeyResponse {
+  /** The key. */
+  key:
+    | ServiceKey
+    | undefined;
+  /** The new secret, lk_svc_…: shown in this answer only and stored nowhere. Empty when secret_already_shown. */
+  secret: string;
+  /**
+   * Whether this repeats an earlier answer (same request_id) that carried the secret. If it was lost, rotate the key again
+   * under another request_id.
+   */
+  secretAlreadyShown: boolean;
+}
+
 /** Asks for a service key's end. */
 export interface DeleteServiceKeyRequest {
   /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
@@ -173,6 +282,24 @@ export interface DeleteServiceKeyRequest {
 export interface DeleteServiceKeyResponse {
 }
 
+/** Asks for a deleted workspace to be dropped from all keys. */
+export interface RemoveWorkspaceRequest {
+  /** The organization that it belonged to. */
+  organizationId: string;
+  /** The workspace. */
+  workspaceId: string;
+}
+
+/** What was done. */
+export interface RemoveWorkspaceResponse {
+  /** How many keys this call dropped the workspace from. */
+  keysChanged: number;
+  /** How many keys this call revoked, since they acted in no other workspace. */
+  keysRevoked: number;
+  /** Whether there may be more: then call again. */
+  more: boolean;
+}
+
 function createBaseServiceKey(): ServiceKey {
   return {
     id: "",
@@ -186,6 +313,10 @@ function createBaseServiceKey(): ServiceKey {
     createdBy: "",
     createTime: undefined,
     expireTime: undefined,
+    state: KeyState.UNSPECIFIED,
+    etag: "",
+    rotateTime: undefined,
+    overlapEndTime: undefined,
   };
 }
 
@@ -223,6 +354,18 @@ export const ServiceKey: MessageFns<ServiceKey> = {
     }
     if (message.expireTime !== undefined) {
       Timestamp.encode(toTimestamp(message.expireTime), writer.uint32(90).fork()).join();
+    }
+    if (message.state !== KeyState.UNSPECIFIED) {
+      writer.uint32(96).int32(keyStateToNumber(message.state));
+    }
+    if (message.etag !== "") {
+      writer.uint32(106).string(message.etag);
+    }
+    if (message.rotateTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.rotateTime), writer.uint32(114).fork()).join();
+    }
+    if (message.overlapEndTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.overlapEndTime), writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -328,6 +471,38 @@ export const ServiceKey: MessageFns<ServiceKey> = {
             message.expireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.state = keyStateFromJSON(reader.int32());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.rotateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.overlapEndTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -356,6 +531,10 @@ export const ServiceKey: MessageFns<ServiceKey> = {
     message.createdBy = object.createdBy ?? "";
     message.createTime = object.createTime ?? undefined;
     message.expireTime = object.expireTime ?? undefined;
+    message.state = object.state ?? KeyState.UNSPECIFIED;
+    message.etag = object.etag ?? "";
+    message.rotateTime = object.rotateTime ?? undefined;
+    message.overlapEndTime = object.overlapEndTime ?? undefined;
     return message;
   },
 };
@@ -822,6 +1001,616 @@ export const ListServiceKeysResponse: MessageFns<ListServiceKeysResponse> = {
   },
 };
 
+function createBaseUpdateServiceKeyRequest(): UpdateServiceKeyRequest {
+  return { organizationId: "", keyId: "", name: "", roleId: "", etag: "", requestId: "" };
+}
+
+export const UpdateServiceKeyRequest: MessageFns<UpdateServiceKeyRequest> = {
+  encode(message: UpdateServiceKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(18).string(message.keyId);
+    }
+    if (message.name !== "") {
+      writer.uint32(26).string(message.name);
+    }
+    if (message.roleId !== "") {
+      writer.uint32(34).string(message.roleId);
+    }
+    if (message.etag !== "") {
+      writer.uint32(42).string(message.etag);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(50).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateServiceKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateServiceKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.roleId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdateServiceKeyRequest>): UpdateServiceKeyRequest {
+    return UpdateServiceKeyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateServiceKeyRequest>): UpdateServiceKeyRequest {
+    const message = createBaseUpdateServiceKeyRequest();
+    message.organizationId = object.organizationId ?? "";
+    message.keyId = object.keyId ?? "";
+    message.name = object.name ?? "";
+    message.roleId = object.roleId ?? "";
+    message.etag = object.etag ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseUpdateServiceKeyResponse(): UpdateServiceKeyResponse {
+  return { key: undefined };
+}
+
+export const UpdateServiceKeyResponse: MessageFns<UpdateServiceKeyResponse> = {
+  encode(message: UpdateServiceKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      ServiceKey.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateServiceKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateServiceKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = ServiceKey.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdateServiceKeyResponse>): UpdateServiceKeyResponse {
+    return UpdateServiceKeyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateServiceKeyResponse>): UpdateServiceKeyResponse {
+    const message = createBaseUpdateServiceKeyResponse();
+    message.key = (object.key !== undefined && object.key !== null) ? ServiceKey.fromPartial(object.key) : undefined;
+    return message;
+  },
+};
+
+function createBaseDisableServiceKeyRequest(): DisableServiceKeyRequest {
+  return { organizationId: "", keyId: "", requestId: "" };
+}
+
+export const DisableServiceKeyRequest: MessageFns<DisableServiceKeyRequest> = {
+  encode(message: DisableServiceKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(18).string(message.keyId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DisableServiceKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDisableServiceKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DisableServiceKeyRequest>): DisableServiceKeyRequest {
+    return DisableServiceKeyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DisableServiceKeyRequest>): DisableServiceKeyRequest {
+    const message = createBaseDisableServiceKeyRequest();
+    message.organizationId = object.organizationId ?? "";
+    message.keyId = object.keyId ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseDisableServiceKeyResponse(): DisableServiceKeyResponse {
+  return { key: undefined };
+}
+
+export const DisableServiceKeyResponse: MessageFns<DisableServiceKeyResponse> = {
+  encode(message: DisableServiceKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      ServiceKey.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DisableServiceKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDisableServiceKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = ServiceKey.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DisableServiceKeyResponse>): DisableServiceKeyResponse {
+    return DisableServiceKeyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DisableServiceKeyResponse>): DisableServiceKeyResponse {
+    const message = createBaseDisableServiceKeyResponse();
+    message.key = (object.key !== undefined && object.key !== null) ? ServiceKey.fromPartial(object.key) : undefined;
+    return message;
+  },
+};
+
+function createBaseEnableServiceKeyRequest(): EnableServiceKeyRequest {
+  return { organizationId: "", keyId: "", requestId: "" };
+}
+
+export const EnableServiceKeyRequest: MessageFns<EnableServiceKeyRequest> = {
+  encode(message: EnableServiceKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(18).string(message.keyId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnableServiceKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnableServiceKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EnableServiceKeyRequest>): EnableServiceKeyRequest {
+    return EnableServiceKeyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EnableServiceKeyRequest>): EnableServiceKeyRequest {
+    const message = createBaseEnableServiceKeyRequest();
+    message.organizationId = object.organizationId ?? "";
+    message.keyId = object.keyId ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseEnableServiceKeyResponse(): EnableServiceKeyResponse {
+  return { key: undefined };
+}
+
+export const EnableServiceKeyResponse: MessageFns<EnableServiceKeyResponse> = {
+  encode(message: EnableServiceKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      ServiceKey.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnableServiceKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnableServiceKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = ServiceKey.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EnableServiceKeyResponse>): EnableServiceKeyResponse {
+    return EnableServiceKeyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EnableServiceKeyResponse>): EnableServiceKeyResponse {
+    const message = createBaseEnableServiceKeyResponse();
+    message.key = (object.key !== undefined && object.key !== null) ? ServiceKey.fromPartial(object.key) : undefined;
+    return message;
+  },
+};
+
+function createBaseRotateServiceKeyRequest(): RotateServiceKeyRequest {
+  return { organizationId: "", keyId: "", overlap: undefined, requestId: "" };
+}
+
+export const RotateServiceKeyRequest: MessageFns<RotateServiceKeyRequest> = {
+  encode(message: RotateServiceKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(18).string(message.keyId);
+    }
+    if (message.overlap !== undefined) {
+      Duration.encode(message.overlap, writer.uint32(26).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(34).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotateServiceKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotateServiceKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.overlap = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RotateServiceKeyRequest>): RotateServiceKeyRequest {
+    return RotateServiceKeyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RotateServiceKeyRequest>): RotateServiceKeyRequest {
+    const message = createBaseRotateServiceKeyRequest();
+    message.organizationId = object.organizationId ?? "";
+    message.keyId = object.keyId ?? "";
+    message.overlap = (object.overlap !== undefined && object.overlap !== null)
+      ? Duration.fromPartial(object.overlap)
+      : undefined;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseRotateServiceKeyResponse(): RotateServiceKeyResponse {
+  return { key: undefined, secret: "", secretAlreadyShown: false };
+}
+
+export const RotateServiceKeyResponse: MessageFns<RotateServiceKeyResponse> = {
+  encode(message: RotateServiceKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      ServiceKey.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    if (message.secret !== "") {
+      writer.uint32(18).string(message.secret);
+    }
+    if (message.secretAlreadyShown !== false) {
+      writer.uint32(24).bool(message.secretAlreadyShown);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotateServiceKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotateServiceKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = ServiceKey.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.secret = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.secretAlreadyShown = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RotateServiceKeyResponse>): RotateServiceKeyResponse {
+    return RotateServiceKeyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RotateServiceKeyResponse>): RotateServiceKeyResponse {
+    const message = createBaseRotateServiceKeyResponse();
+    message.key = (object.key !== undefined && object.key !== null) ? ServiceKey.fromPartial(object.key) : undefined;
+    message.secret = object.secret ?? "";
+    message.secretAlreadyShown = object.secretAlreadyShown ?? false;
+    return message;
+  },
+};
+
 function createBaseDeleteServiceKeyRequest(): DeleteServiceKeyRequest {
   return { organizationId: "", keyId: "", requestId: "" };
 }
@@ -944,7 +1733,157 @@ export const DeleteServiceKeyResponse: MessageFns<DeleteServiceKeyResponse> = {
   },
 };
 
-/** Service keys act as service accounts, not as people: nothing that happens to their creator changes them. */
+function createBaseRemoveWorkspaceRequest(): RemoveWorkspaceRequest {
+  return { organizationId: "", workspaceId: "" };
+}
+
+export const RemoveWorkspaceRequest: MessageFns<RemoveWorkspaceRequest> = {
+  encode(message: RemoveWorkspaceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.workspaceId !== "") {
+      writer.uint32(18).string(message.workspaceId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveWorkspaceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveWorkspaceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.workspaceId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveWorkspaceRequest>): RemoveWorkspaceRequest {
+    return RemoveWorkspaceRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoveWorkspaceRequest>): RemoveWorkspaceRequest {
+    const message = createBaseRemoveWorkspaceRequest();
+    message.organizationId = object.organizationId ?? "";
+    message.workspaceId = object.workspaceId ?? "";
+    return message;
+  },
+};
+
+function createBaseRemoveWorkspaceResponse(): RemoveWorkspaceResponse {
+  return { keysChanged: 0, keysRevoked: 0, more: false };
+}
+
+export const RemoveWorkspaceResponse: MessageFns<RemoveWorkspaceResponse> = {
+  encode(message: RemoveWorkspaceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keysChanged !== 0) {
+      writer.uint32(8).int32(message.keysChanged);
+    }
+    if (message.keysRevoked !== 0) {
+      writer.uint32(16).int32(message.keysRevoked);
+    }
+    if (message.more !== false) {
+      writer.uint32(24).bool(message.more);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveWorkspaceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveWorkspaceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.keysChanged = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.keysRevoked = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.more = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveWorkspaceResponse>): RemoveWorkspaceResponse {
+    return RemoveWorkspaceResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoveWorkspaceResponse>): RemoveWorkspaceResponse {
+    const message = createBaseRemoveWorkspaceResponse();
+    message.keysChanged = object.keysChanged ?? 0;
+    message.keysRevoked = object.keysRevoked ?? 0;
+    message.more = object.more ?? false;
+    return message;
+  },
+};
+
+/**
+ * Service keys act as service accounts, not as people: nothing that happens to their creator changes them.
+ * Wherever it takes a Workspace Admin, holding as much as the key does is enough where the organization delegates service
+ * keys (latchkey.identity.v1.OrganizationSettings).
+ */
 export type ServiceKeyServiceService = typeof ServiceKeyServiceService;
 export const ServiceKeyServiceService = {
   /**
@@ -995,6 +1934,87 @@ export const ServiceKeyServiceService = {
     responseDeserialize: (value: Buffer): ListServiceKeysResponse => ListServiceKeysResponse.decode(value),
   },
   /**
+   * Changes the name of a service key, or its role in all of its workspaces. What the new role lacks is lost everywhere before
+   * this returns. A change of the role that is refused changes nothing; one that is interrupted goes on in the background, and a
+   * repeat with the same request_id resumes.
+   * Rule: permission workspaces:manage-keys in every workspace that the key acts in; for a change of the role also Workspace
+   * Admin there, and nobody gives or takes away more than they hold.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND, also for a deleted one; ROLE_NOT_FOUND); PERMISSION_DENIED (PERMISSION_MISSING,
+   * WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN); ABORTED (STALE_ETAG; UPDATE_IN_PROGRESS while another change of its role is
+   * under way); INVALID_ARGUMENT for a role that is not of scope WORKSPACE.
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+   */
+  updateServiceKey: {
+    path: "/latchkey.key.v1.ServiceKeyService/UpdateServiceKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateServiceKeyRequest): Buffer =>
+      Buffer.from(UpdateServiceKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateServiceKeyRequest => UpdateServiceKeyRequest.decode(value),
+    responseSerialize: (value: UpdateServiceKeyResponse): Buffer =>
+      Buffer.from(UpdateServiceKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateServiceKeyResponse => UpdateServiceKeyResponse.decode(value),
+  },
+  /**
+   * Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that is
+   * disabled already, and one that has expired, stay as they are. Idempotent.
+   * Rule: permission workspaces:manage-keys in every workspace that the key acts in.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
+   */
+  disableServiceKey: {
+    path: "/latchkey.key.v1.ServiceKeyService/DisableServiceKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DisableServiceKeyRequest): Buffer =>
+      Buffer.from(DisableServiceKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DisableServiceKeyRequest => DisableServiceKeyRequest.decode(value),
+    responseSerialize: (value: DisableServiceKeyResponse): Buffer =>
+      Buffer.from(DisableServiceKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DisableServiceKeyResponse => DisableServiceKeyResponse.decode(value),
+  },
+  /**
+   * Puts a disabled service key back into use, with the secret, the role and the expiry that it had. One that is in use stays as
+   * it is. Idempotent.
+   * Rule: permission workspaces:manage-keys in every workspace that the key acts in, and Workspace Admin there; nobody gives
+   * life to a key that may more than they do.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time;
+   * PERMISSION_DENIED (PERMISSION_MISSING, WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+   */
+  enableServiceKey: {
+    path: "/latchkey.key.v1.ServiceKeyService/EnableServiceKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EnableServiceKeyRequest): Buffer =>
+      Buffer.from(EnableServiceKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EnableServiceKeyRequest => EnableServiceKeyRequest.decode(value),
+    responseSerialize: (value: EnableServiceKeyResponse): Buffer =>
+      Buffer.from(EnableServiceKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EnableServiceKeyResponse => EnableServiceKeyResponse.decode(value),
+  },
+  /**
+   * Gives a service key another secret. It stays the same key: id, service account, role, expiry and state do not change. The
+   * secret so far works until `overlap` is over; of two rotations within one overlap, the later ends the oldest secret at once,
+   * so that never more than two work. A secret that is two rotations old is forgotten (UNKNOWN_KEY).
+   * Rule: permission workspaces:manage-keys in every workspace that the key acts in, and Workspace Admin there: who is shown the
+   * secret can do all that the key may, so it must not be more than they hold.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time,
+   * (LEGACY_KEY) for an imported one, in whose place a service key is created instead; PERMISSION_DENIED (PERMISSION_MISSING,
+   * WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+   */
+  rotateServiceKey: {
+    path: "/latchkey.key.v1.ServiceKeyService/RotateServiceKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RotateServiceKeyRequest): Buffer =>
+      Buffer.from(RotateServiceKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RotateServiceKeyRequest => RotateServiceKeyRequest.decode(value),
+    responseSerialize: (value: RotateServiceKeyResponse): Buffer =>
+      Buffer.from(RotateServiceKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RotateServiceKeyResponse => RotateServiceKeyResponse.decode(value),
+  },
+  /**
    * Deletes a service key: refused everywhere once this returns.
    * Rule: permission workspaces:manage-keys in every workspace that the key acts in.
    * Errors: NOT_FOUND (KEY_NOT_FOUND), also for one already deleted.
@@ -1009,6 +2029,25 @@ export const ServiceKeyServiceService = {
     responseSerialize: (value: DeleteServiceKeyResponse): Buffer =>
       Buffer.from(DeleteServiceKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteServiceKeyResponse => DeleteServiceKeyResponse.decode(value),
+  },
+  /**
+   * Drops a workspace that was deleted from the service keys that act in it, at most 100 keys per call: to be called until
+   * nothing is left. A key left without workspaces is revoked, and its service account's roles are removed: it never
+   * widens. Idempotent; it goes on wherever an earlier call ended.
+   * Rule: called by identity.
+   * Errors: NOT_FOUND (WORKSPACE_NOT_FOUND) for an absent workspace and another organization's; FAILED_PRECONDITION
+   * (WORKSPACE_NOT_DELETED) while identity knows it as live.
+   */
+  removeWorkspace: {
+    path: "/latchkey.key.v1.ServiceKeyService/RemoveWorkspace" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RemoveWorkspaceRequest): Buffer =>
+      Buffer.from(RemoveWorkspaceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RemoveWorkspaceRequest => RemoveWorkspaceRequest.decode(value),
+    responseSerialize: (value: RemoveWorkspaceResponse): Buffer =>
+      Buffer.from(RemoveWorkspaceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RemoveWorkspaceResponse => RemoveWorkspaceResponse.decode(value),
   },
 } as const;
 
@@ -1032,11 +2071,61 @@ export interface ServiceKeyServiceServer extends UntypedServiceImplementation {
    */
   listServiceKeys: handleUnaryCall<ListServiceKeysRequest, ListServiceKeysResponse>;
   /**
+   * Changes the name of a service key, or its role in all of its workspaces. What the new role lacks is lost everywhere before
+   * this returns. A change of the role that is refused changes nothing; one that is interrupted goes on in the background, and a
+   * repeat with the same request_id resumes.
+   * Rule: permission workspaces:manage-keys in every workspace that the key acts in; for a change of the role also Workspace
+   * Admin there, and nobody gives or takes away more than they hold.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND, also for a deleted one; ROLE_NOT_FOUND); PERMISSION_DENIED (PERMISSION_MISSING,
+   * WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN); ABORTED (STALE_ETAG; UPDATE_IN_PROGRESS while another change of its role is
+   * under way); INVALID_ARGUMENT for a role that is not of scope WORKSPACE.
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+   */
+  updateServiceKey: handleUnaryCall<UpdateServiceKeyRequest, UpdateServiceKeyResponse>;
+  /**
+   * Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that is
+   * disabled already, and one that has expired, stay as they are. Idempotent.
+   * Rule: permission workspaces:manage-keys in every workspace that the key acts in.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
+   */
+  disableServiceKey: handleUnaryCall<DisableServiceKeyRequest, DisableServiceKeyResponse>;
+  /**
+   * Puts a disabled service key back into use, with the secret, the role and the expiry that it had. One that is in use stays as
+   * it is. Idempotent.
+   * Rule: permission workspaces:manage-keys in every workspace that the key acts in, and Workspace Admin there; nobody gives
+   * life to a key that may more than they do.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time;
+   * PERMISSION_DENIED (PERMISSION_MISSING, WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+   */
+  enableServiceKey: handleUnaryCall<EnableServiceKeyRequest, EnableServiceKeyResponse>;
+  /**
+   * Gives a service key another secret. It stays the same key: id, service account, role, expiry and state do not change. The
+   * secret so far works until `overlap` is over; of two rotations within one overlap, the later ends the oldest secret at once,
+   * so that never more than two work. A secret that is two rotations old is forgotten (UNKNOWN_KEY).
+   * Rule: permission workspaces:manage-keys in every workspace that the key acts in, and Workspace Admin there: who is shown the
+   * secret can do all that the key may, so it must not be more than they hold.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time,
+   * (LEGACY_KEY) for an imported one, in whose place a service key is created instead; PERMISSION_DENIED (PERMISSION_MISSING,
+   * WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+   */
+  rotateServiceKey: handleUnaryCall<RotateServiceKeyRequest, RotateServiceKeyResponse>;
+  /**
    * Deletes a service key: refused everywhere once this returns.
    * Rule: permission workspaces:manage-keys in every workspace that the key acts in.
    * Errors: NOT_FOUND (KEY_NOT_FOUND), also for one already deleted.
    */
   deleteServiceKey: handleUnaryCall<DeleteServiceKeyRequest, DeleteServiceKeyResponse>;
+  /**
+   * Drops a workspace that was deleted from the service keys that act in it, at most 100 keys per call: to be called until
+   * nothing is left. A key left without workspaces is revoked, and its service account's roles are removed: it never
+   * widens. Idempotent; it goes on wherever an earlier call ended.
+   * Rule: called by identity.
+   * Errors: NOT_FOUND (WORKSPACE_NOT_FOUND) for an absent workspace and another organization's; FAILED_PRECONDITION
+   * (WORKSPACE_NOT_DELETED) while identity knows it as live.
+   */
+  removeWorkspace: handleUnaryCall<RemoveWorkspaceRequest, RemoveWorkspaceResponse>;
 }
 
 export interface ServiceKeyServiceClient extends Client {
@@ -1101,6 +2190,103 @@ export interface ServiceKeyServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListServiceKeysResponse) => void,
   ): ClientUnaryCall;
   /**
+   * Changes the name of a service key, or its role in all of its workspaces. What the new role lacks is lost everywhere before
+   * this returns. A change of the role that is refused changes nothing; one that is interrupted goes on in the background, and a
+   * repeat with the same request_id resumes.
+   * Rule: permission workspaces:manage-keys in every workspace that the key acts in; for a change of the role also Workspace
+   * Admin there, and nobody gives or takes away more than they hold.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND, also for a deleted one; ROLE_NOT_FOUND); PERMISSION_DENIED (PERMISSION_MISSING,
+   * WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN); ABORTED (STALE_ETAG; UPDATE_IN_PROGRESS while another change of its role is
+   * under way); INVALID_ARGUMENT for a role that is not of scope WORKSPACE.
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+   */
+  updateServiceKey(
+    request: UpdateServiceKeyRequest,
+    callback: (error: ServiceError | null, response: UpdateServiceKeyResponse) => void,
+  ): ClientUnaryCall;
+  updateServiceKey(
+    request: UpdateServiceKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateServiceKeyResponse) => void,
+  ): ClientUnaryCall;
+  updateServiceKey(
+    request: UpdateServiceKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateServiceKeyResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that is
+   * disabled already, and one that has expired, stay as they are. Idempotent.
+   * Rule: permission workspaces:manage-keys in every workspace that the key acts in.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
+   */
+  disableServiceKey(
+    request: DisableServiceKeyRequest,
+    callback: (error: ServiceError | null, response: DisableServiceKeyResponse) => void,
+  ): ClientUnaryCall;
+  disableServiceKey(
+    request: DisableServiceKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DisableServiceKeyResponse) => void,
+  ): ClientUnaryCall;
+  disableServiceKey(
+    request: DisableServiceKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DisableServiceKeyResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Puts a disabled service key back into use, with the secret, the role and the expiry that it had. One that is in use stays as
+   * it is. Idempotent.
+   * Rule: permission workspaces:manage-keys in every workspace that the key acts in, and Workspace Admin there; nobody gives
+   * life to a key that may more than they do.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time;
+   * PERMISSION_DENIED (PERMISSION_MISSING, WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+   */
+  enableServiceKey(
+    request: EnableServiceKeyRequest,
+    callback: (error: ServiceError | null, response: EnableServiceKeyResponse) => void,
+  ): ClientUnaryCall;
+  enableServiceKey(
+    request: EnableServiceKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: EnableServiceKeyResponse) => void,
+  ): ClientUnaryCall;
+  enableServiceKey(
+    request: EnableServiceKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: EnableServiceKeyResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Gives a service key another secret. It stays the same key: id, service account, role, expiry and state do not change. The
+   * secret so far works until `overlap` is over; of two rotations within one overlap, the later ends the oldest secret at once,
+   * so that never more than two work. A secret that is two rotations old is forgotten (UNKNOWN_KEY).
+   * Rule: permission workspaces:manage-keys in every workspace that the key acts in, and Workspace Admin there: who is shown the
+   * secret can do all that the key may, so it must not be more than they hold.
+   * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one; FAILED_PRECONDITION (KEY_EXPIRED) after its expire_time,
+   * (LEGACY_KEY) for an imported one, in whose place a service key is created instead; PERMISSION_DENIED (PERMISSION_MISSING,
+   * WORKSPACE_ADMIN_REQUIRED, GRANT_EXCEEDS_OWN).
+   * A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
+   */
+  rotateServiceKey(
+    request: RotateServiceKeyRequest,
+    callback: (error: ServiceError | null, response: RotateServiceKeyResponse) => void,
+  ): ClientUnaryCall;
+  rotateServiceKey(
+    request: RotateServiceKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RotateServiceKeyResponse) => void,
+  ): ClientUnaryCall;
+  rotateServiceKey(
+    request: RotateServiceKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RotateServiceKeyResponse) => void,
+  ): ClientUnaryCall;
+  /**
    * Deletes a service key: refused everywhere once this returns.
    * Rule: permission workspaces:manage-keys in every workspace that the key acts in.
    * Errors: NOT_FOUND (KEY_NOT_FOUND), also for one already deleted.
@@ -1119,6 +2305,29 @@ export interface ServiceKeyServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteServiceKeyResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Drops a workspace that was deleted from the service keys that act in it, at most 100 keys per call: to be called until
+   * nothing is left. A key left without workspaces is revoked, and its service account's roles are removed: it never
+   * widens. Idempotent; it goes on wherever an earlier call ended.
+   * Rule: called by identity.
+   * Errors: NOT_FOUND (WORKSPACE_NOT_FOUND) for an absent workspace and another organization's; FAILED_PRECONDITION
+   * (WORKSPACE_NOT_DELETED) while identity knows it as live.
+   */
+  removeWorkspace(
+    request: RemoveWorkspaceRequest,
+    callback: (error: ServiceError | null, response: RemoveWorkspaceResponse) => void,
+  ): ClientUnaryCall;
+  removeWorkspace(
+    request: RemoveWorkspaceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RemoveWorkspaceResponse) => void,
+  ): ClientUnaryCall;
+  removeWorkspace(
+    request: RemoveWorkspaceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RemoveWorkspaceResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -187,6 +187,43 @@ export interface BindPrincipalResponse {
   binding: Binding | undefined;
 }
 
+/** Asks for another role of a service account. */
+export interface RebindServiceAccountRequest {
+  /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
+  organizationId: string;
+  /** The service account. */
+  principalId: string;
+  /** The role; its scope is WORKSPACE. */
+  roleId: string;
+  /** The principal on whose behalf the role is changed, who must hold as much. */
+  grantedBy: string;
+  /**
+   * The number of the change, at least 1, higher for each later one of the same account. A repeat of the last one is answered
+   * with what it did; one that was overtaken on its way by a later one changes nothing.
+   */
+  change: number;
+}
+
+/** The binding as it is now. */
+export interface RebindServiceAccountResponse {
+  /** The binding. */
+  binding: Binding | undefined;
+}
+
+/** Asks whether a service account's power may be handed out. */
+export interface CheckServiceAccountGrantRequest {
+  /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
+  organizationId: string;
+  /** The service account. */
+  principalId: string;
+  /** The principal on whose behalf it is to be handed out. */
+  grantedBy: string;
+}
+
+/** It may. */
+export interface CheckServiceAccountGrantResponse {
+}
+
 /** Asks for the end of a principal's roles. */
 export interface RemovePrincipalRequest {
   /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
@@ -201,13 +238,29 @@ export interface RemovePrincipalResponse {
   rolesRemoved: number;
 }
 
+/** Asks for the end of all roles in a deleted workspace. */
+export interface RemoveWorkspaceRequest {
+  /** The organization that it belonged to. */
+  organizationId: string;
+  /** The workspace. */
+  workspaceId: string;
+}
+
+/** What was done. */
+export interface RemoveWorkspaceResponse {
+  /** How many roles this call took away. */
+  rolesRemoved: number;
+  /** Whether there may be more: then call again. */
+  more: boolean;
+}
+
 /** Asks for a seat to be closed. */
 export interface CloseSeatRequest {
   /** The organization. An unknown one, and one that the actor does not belong to, get the same NOT_FOUND. */
   organizationId: string;
   /** The member. */
   memberId: string;
-  /** On whose behalf the member is to be removed; empty for the person itself. */
+  /** On whose behalf the member is to be removed, suspended or reinstated; empty for the person itself. */
   actingPrincipalId: string;
 }
 
@@ -1481,6 +1534,288 @@ export const BindPrincipalResponse: MessageFns<BindPrincipalResponse> = {
   },
 };
 
+function createBaseRebindServiceAccountRequest(): RebindServiceAccountRequest {
+  return { organizationId: "", principalId: "", roleId: "", grantedBy: "", change: 0 };
+}
+
+export const RebindServiceAccountRequest: MessageFns<RebindServiceAccountRequest> = {
+  encode(message: RebindServiceAccountRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.principalId !== "") {
+      writer.uint32(18).string(message.principalId);
+    }
+    if (message.roleId !== "") {
+      writer.uint32(26).string(message.roleId);
+    }
+    if (message.grantedBy !== "") {
+      writer.uint32(34).string(message.grantedBy);
+    }
+    if (message.change !== 0) {
+      writer.uint32(40).int32(message.change);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RebindServiceAccountRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRebindServiceAccountRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.principalId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.roleId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.grantedBy = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.change = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RebindServiceAccountRequest>): RebindServiceAccountRequest {
+    return RebindServiceAccountRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RebindServiceAccountRequest>): RebindServiceAccountRequest {
+    const message = createBaseRebindServiceAccountRequest();
+    message.organizationId = object.organizationId ?? "";
+    message.principalId = object.principalId ?? "";
+    message.roleId = object.roleId ?? "";
+    message.grantedBy = object.grantedBy ?? "";
+    message.change = object.change ?? 0;
+    return message;
+  },
+};
+
+function createBaseRebindServiceAccountResponse(): RebindServiceAccountResponse {
+  return { binding: undefined };
+}
+
+export const RebindServiceAccountResponse: MessageFns<RebindServiceAccountResponse> = {
+  encode(message: RebindServiceAccountResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.binding !== undefined) {
+      Binding.encode(message.binding, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RebindServiceAccountResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRebindServiceAccountResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.binding = Binding.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RebindServiceAccountResponse>): RebindServiceAccountResponse {
+    return RebindServiceAccountResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RebindServiceAccountResponse>): RebindServiceAccountResponse {
+    const message = createBaseRebindServiceAccountResponse();
+    message.binding = (object.binding !== undefined && object.binding !== null)
+      ? Binding.fromPartial(object.binding)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCheckServiceAccountGrantRequest(): CheckServiceAccountGrantRequest {
+  return { organizationId: "", principalId: "", grantedBy: "" };
+}
+
+export const CheckServiceAccountGrantRequest: MessageFns<CheckServiceAccountGrantRequest> = {
+  encode(message: CheckServiceAccountGrantRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.principalId !== "") {
+      writer.uint32(18).string(message.principalId);
+    }
+    if (message.grantedBy !== "") {
+      writer.uint32(26).string(message.grantedBy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckServiceAccountGrantRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckServiceAccountGrantRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.principalId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.grantedBy = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CheckServiceAccountGrantRequest>): CheckServiceAccountGrantRequest {
+    return CheckServiceAccountGrantRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckServiceAccountGrantRequest>): CheckServiceAccountGrantRequest {
+    const message = createBaseCheckServiceAccountGrantRequest();
+    message.organizationId = object.organizationId ?? "";
+    message.principalId = object.principalId ?? "";
+    message.grantedBy = object.grantedBy ?? "";
+    return message;
+  },
+};
+
+function createBaseCheckServiceAccountGrantResponse(): CheckServiceAccountGrantResponse {
+  return {};
+}
+
+export const CheckServiceAccountGrantResponse: MessageFns<CheckServiceAccountGrantResponse> = {
+  encode(_: CheckServiceAccountGrantResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckServiceAccountGrantResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckServiceAccountGrantResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CheckServiceAccountGrantResponse>): CheckServiceAccountGrantResponse {
+    return CheckServiceAccountGrantResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<CheckServiceAccountGrantResponse>): CheckServiceAccountGrantResponse {
+    const message = createBaseCheckServiceAccountGrantResponse();
+    return message;
+  },
+};
+
 function createBaseRemovePrincipalRequest(): RemovePrincipalRequest {
   return { organizationId: "", principalId: "" };
 }
@@ -1599,6 +1934,140 @@ export const RemovePrincipalResponse: MessageFns<RemovePrincipalResponse> = {
   fromPartial(object: DeepPartial<RemovePrincipalResponse>): RemovePrincipalResponse {
     const message = createBaseRemovePrincipalResponse();
     message.rolesRemoved = object.rolesRemoved ?? 0;
+    return message;
+  },
+};
+
+function createBaseRemoveWorkspaceRequest(): RemoveWorkspaceRequest {
+  return { organizationId: "", workspaceId: "" };
+}
+
+export const RemoveWorkspaceRequest: MessageFns<RemoveWorkspaceRequest> = {
+  encode(message: RemoveWorkspaceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.workspaceId !== "") {
+      writer.uint32(18).string(message.workspaceId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveWorkspaceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveWorkspaceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.workspaceId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveWorkspaceRequest>): RemoveWorkspaceRequest {
+    return RemoveWorkspaceRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoveWorkspaceRequest>): RemoveWorkspaceRequest {
+    const message = createBaseRemoveWorkspaceRequest();
+    message.organizationId = object.organizationId ?? "";
+    message.workspaceId = object.workspaceId ?? "";
+    return message;
+  },
+};
+
+function createBaseRemoveWorkspaceResponse(): RemoveWorkspaceResponse {
+  return { rolesRemoved: 0, more: false };
+}
+
+export const RemoveWorkspaceResponse: MessageFns<RemoveWorkspaceResponse> = {
+  encode(message: RemoveWorkspaceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rolesRemoved !== 0) {
+      writer.uint32(8).int32(message.rolesRemoved);
+    }
+    if (message.more !== false) {
+      writer.uint32(16).bool(message.more);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveWorkspaceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveWorkspaceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.rolesRemoved = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.more = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveWorkspaceResponse>): RemoveWorkspaceResponse {
+    return RemoveWorkspaceResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoveWorkspaceResponse>): RemoveWorkspaceResponse {
+    const message = createBaseRemoveWorkspaceResponse();
+    message.rolesRemoved = object.rolesRemoved ?? 0;
+    message.more = object.more ?? false;
     return message;
   },
 };
@@ -1956,7 +2425,8 @@ export const BindingServiceService = {
    * a repeat leaves the first binding as it is.
    * Rule: called by identity or key, which have checked the actor; the grant itself is checked here.
    * Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND, PRINCIPAL_NOT_FOUND for another organization's principal);
-   * PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED, ADMIN_REQUIRED); FAILED_PRECONDITION (FOUNDER_EXISTS,
+   * PERMISSION_DENIED (GRANT_EXCEEDS_OWN, ADMIN_REQUIRED; WORKSPACE_ADMIN_REQUIRED for a service account, unless the
+   * organization delegates service keys); FAILED_PRECONDITION (FOUNDER_EXISTS,
    * SEAT_CLOSED; PRINCIPAL_GONE for one that RemovePrincipal has taken away).
    */
   bindPrincipal: {
@@ -1968,6 +2438,45 @@ export const BindingServiceService = {
     responseSerialize: (value: BindPrincipalResponse): Buffer =>
       Buffer.from(BindPrincipalResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): BindPrincipalResponse => BindPrincipalResponse.decode(value),
+  },
+  /**
+   * Gives a service account another role in every workspace where it has one. It gains no workspace. Idempotent by the
+   * number of the change.
+   * Rule: called by key, which has checked the actor; the change itself is checked here: nobody gives or takes away more than
+   * they hold, and it takes a Workspace Admin in each of the workspaces, unless the organization delegates service keys.
+   * Errors: NOT_FOUND (ROLE_NOT_FOUND; PRINCIPAL_NOT_FOUND for one that is not bound, and for another organization's);
+   * INVALID_ARGUMENT for a role that is not of scope WORKSPACE; PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED);
+   * FAILED_PRECONDITION (PRINCIPAL_GONE for one that RemovePrincipal has taken away); ABORTED (SUPERSEDED) after a later change.
+   */
+  rebindServiceAccount: {
+    path: "/latchkey.role.v1.BindingService/RebindServiceAccount" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RebindServiceAccountRequest): Buffer =>
+      Buffer.from(RebindServiceAccountRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RebindServiceAccountRequest => RebindServiceAccountRequest.decode(value),
+    responseSerialize: (value: RebindServiceAccountResponse): Buffer =>
+      Buffer.from(RebindServiceAccountResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RebindServiceAccountResponse => RebindServiceAccountResponse.decode(value),
+  },
+  /**
+   * Says whether a principal may hand out all that a service account holds, which whoever gets a secret of its key can use.
+   * Rule: called by key, which has checked the actor.
+   * Errors: PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED) if it may not; NOT_FOUND (PRINCIPAL_NOT_FOUND for one
+   * that is not bound, and for another organization's); FAILED_PRECONDITION (PRINCIPAL_GONE).
+   */
+  checkServiceAccountGrant: {
+    path: "/latchkey.role.v1.BindingService/CheckServiceAccountGrant" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckServiceAccountGrantRequest): Buffer =>
+      Buffer.from(CheckServiceAccountGrantRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckServiceAccountGrantRequest =>
+      CheckServiceAccountGrantRequest.decode(value),
+    responseSerialize: (value: CheckServiceAccountGrantResponse): Buffer =>
+      Buffer.from(CheckServiceAccountGrantResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckServiceAccountGrantResponse =>
+      CheckServiceAccountGrantResponse.decode(value),
   },
   /**
    * Takes everything away from a principal that is no more, its seat included, for good. Idempotent.
@@ -1986,8 +2495,26 @@ export const BindingServiceService = {
     responseDeserialize: (value: Buffer): RemovePrincipalResponse => RemovePrincipalResponse.decode(value),
   },
   /**
-   * Closes the seat of a member that is about to be removed, so that the last Admin cannot go. One who holds no seat cannot
-   * be promoted until ReopenSeat. Idempotent.
+   * Takes away the roles that are held in a workspace that was deleted, at most 100 principals per call: to be called until
+   * nothing is left. Idempotent; it goes on wherever an earlier call ended.
+   * Rule: called by identity or worker.
+   * Errors: NOT_FOUND (WORKSPACE_NOT_FOUND) for an absent workspace and another organization's; FAILED_PRECONDITION
+   * (WORKSPACE_NOT_DELETED) while identity knows it as live.
+   */
+  removeWorkspace: {
+    path: "/latchkey.role.v1.BindingService/RemoveWorkspace" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RemoveWorkspaceRequest): Buffer =>
+      Buffer.from(RemoveWorkspaceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RemoveWorkspaceRequest => RemoveWorkspaceRequest.decode(value),
+    responseSerialize: (value: RemoveWorkspaceResponse): Buffer =>
+      Buffer.from(RemoveWorkspaceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RemoveWorkspaceResponse => RemoveWorkspaceResponse.decode(value),
+  },
+  /**
+   * Closes the seat of a member that is about to be removed or suspended, so that the last Admin cannot go. One who holds
+   * no seat cannot be promoted until ReopenSeat. Idempotent.
    * Rule: called by identity.
    * Errors: FAILED_PRECONDITION (LAST_ADMIN); PERMISSION_DENIED (ADMIN_REQUIRED).
    */
@@ -2001,7 +2528,7 @@ export const BindingServiceService = {
     responseDeserialize: (value: Buffer): CloseSeatResponse => CloseSeatResponse.decode(value),
   },
   /**
-   * Opens a seat again whose owner was not removed after all. Idempotent.
+   * Opens a seat again whose owner was not removed after all, or is reinstated. Idempotent.
    * Rule: called by identity.
    */
   reopenSeat: {
@@ -2062,10 +2589,28 @@ export interface BindingServiceServer extends UntypedServiceImplementation {
    * a repeat leaves the first binding as it is.
    * Rule: called by identity or key, which have checked the actor; the grant itself is checked here.
    * Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND, PRINCIPAL_NOT_FOUND for another organization's principal);
-   * PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED, ADMIN_REQUIRED); FAILED_PRECONDITION (FOUNDER_EXISTS,
+   * PERMISSION_DENIED (GRANT_EXCEEDS_OWN, ADMIN_REQUIRED; WORKSPACE_ADMIN_REQUIRED for a service account, unless the
+   * organization delegates service keys); FAILED_PRECONDITION (FOUNDER_EXISTS,
    * SEAT_CLOSED; PRINCIPAL_GONE for one that RemovePrincipal has taken away).
    */
   bindPrincipal: handleUnaryCall<BindPrincipalRequest, BindPrincipalResponse>;
+  /**
+   * Gives a service account another role in every workspace where it has one. It gains no workspace. Idempotent by the
+   * number of the change.
+   * Rule: called by key, which has checked the actor; the change itself is checked here: nobody gives or takes away more than
+   * they hold, and it takes a Workspace Admin in each of the workspaces, unless the organization delegates service keys.
+   * Errors: NOT_FOUND (ROLE_NOT_FOUND; PRINCIPAL_NOT_FOUND for one that is not bound, and for another organization's);
+   * INVALID_ARGUMENT for a role that is not of scope WORKSPACE; PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED);
+   * FAILED_PRECONDITION (PRINCIPAL_GONE for one that RemovePrincipal has taken away); ABORTED (SUPERSEDED) after a later change.
+   */
+  rebindServiceAccount: handleUnaryCall<RebindServiceAccountRequest, RebindServiceAccountResponse>;
+  /**
+   * Says whether a principal may hand out all that a service account holds, which whoever gets a secret of its key can use.
+   * Rule: called by key, which has checked the actor.
+   * Errors: PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED) if it may not; NOT_FOUND (PRINCIPAL_NOT_FOUND for one
+   * that is not bound, and for another organization's); FAILED_PRECONDITION (PRINCIPAL_GONE).
+   */
+  checkServiceAccountGrant: handleUnaryCall<CheckServiceAccountGrantRequest, CheckServiceAccountGrantResponse>;
   /**
    * Takes everything away from a principal that is no more, its seat included, for good. Idempotent.
    * Rule: called by worker, identity or key.
@@ -2073,14 +2618,22 @@ export interface BindingServiceServer extends UntypedServiceImplementation {
    */
   removePrincipal: handleUnaryCall<RemovePrincipalRequest, RemovePrincipalResponse>;
   /**
-   * Closes the seat of a member that is about to be removed, so that the last Admin cannot go. One who holds no seat cannot
-   * be promoted until ReopenSeat. Idempotent.
+   * Takes away the roles that are held in a workspace that was deleted, at most 100 principals per call: to be called until
+   * nothing is left. Idempotent; it goes on wherever an earlier call ended.
+   * Rule: called by identity or worker.
+   * Errors: NOT_FOUND (WORKSPACE_NOT_FOUND) for an absent workspace and another organization's; FAILED_PRECONDITION
+   * (WORKSPACE_NOT_DELETED) while identity knows it as live.
+   */
+  removeWorkspace: handleUnaryCall<RemoveWorkspaceRequest, RemoveWorkspaceResponse>;
+  /**
+   * Closes the seat of a member that is about to be removed or suspended, so that the last Admin cannot go. One who holds
+   * no seat cannot be promoted until ReopenSeat. Idempotent.
    * Rule: called by identity.
    * Errors: FAILED_PRECONDITION (LAST_ADMIN); PERMISSION_DENIED (ADMIN_REQUIRED).
    */
   closeSeat: handleUnaryCall<CloseSeatRequest, CloseSeatResponse>;
   /**
-   * Opens a seat again whose owner was not removed after all. Idempotent.
+   * Opens a seat again whose owner was not removed after all, or is reinstated. Idempotent.
    * Rule: called by identity.
    */
   reopenSeat: handleUnaryCall<ReopenSeatRequest, ReopenSeatResponse>;
@@ -2217,7 +2770,8 @@ export interface BindingServiceClient extends Client {
    * a repeat leaves the first binding as it is.
    * Rule: called by identity or key, which have checked the actor; the grant itself is checked here.
    * Errors: NOT_FOUND (ROLE_NOT_FOUND, WORKSPACE_NOT_FOUND, PRINCIPAL_NOT_FOUND for another organization's principal);
-   * PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED, ADMIN_REQUIRED); FAILED_PRECONDITION (FOUNDER_EXISTS,
+   * PERMISSION_DENIED (GRANT_EXCEEDS_OWN, ADMIN_REQUIRED; WORKSPACE_ADMIN_REQUIRED for a service account, unless the
+   * organization delegates service keys); FAILED_PRECONDITION (FOUNDER_EXISTS,
    * SEAT_CLOSED; PRINCIPAL_GONE for one that RemovePrincipal has taken away).
    */
   bindPrincipal(
@@ -2234,6 +2788,51 @@ export interface BindingServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: BindPrincipalResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Gives a service account another role in every workspace where it has one. It gains no workspace. Idempotent by the
+   * number of the change.
+   * Rule: called by key, which has checked the actor; the change itself is checked here: nobody gives or takes away more than
+   * they hold, and it takes a Workspace Admin in each of the workspaces, unless the organization delegates service keys.
+   * Errors: NOT_FOUND (ROLE_NOT_FOUND; PRINCIPAL_NOT_FOUND for one that is not bound, and for another organization's);
+   * INVALID_ARGUMENT for a role that is not of scope WORKSPACE; PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED);
+   * FAILED_PRECONDITION (PRINCIPAL_GONE for one that RemovePrincipal has taken away); ABORTED (SUPERSEDED) after a later change.
+   */
+  rebindServiceAccount(
+    request: RebindServiceAccountRequest,
+    callback: (error: ServiceError | null, response: RebindServiceAccountResponse) => void,
+  ): ClientUnaryCall;
+  rebindServiceAccount(
+    request: RebindServiceAccountRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RebindServiceAccountResponse) => void,
+  ): ClientUnaryCall;
+  rebindServiceAccount(
+    request: RebindServiceAccountRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RebindServiceAccountResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says whether a principal may hand out all that a service account holds, which whoever gets a secret of its key can use.
+   * Rule: called by key, which has checked the actor.
+   * Errors: PERMISSION_DENIED (GRANT_EXCEEDS_OWN, WORKSPACE_ADMIN_REQUIRED) if it may not; NOT_FOUND (PRINCIPAL_NOT_FOUND for one
+   * that is not bound, and for another organization's); FAILED_PRECONDITION (PRINCIPAL_GONE).
+   */
+  checkServiceAccountGrant(
+    request: CheckServiceAccountGrantRequest,
+    callback: (error: ServiceError | null, response: CheckServiceAccountGrantResponse) => void,
+  ): ClientUnaryCall;
+  checkServiceAccountGrant(
+    request: CheckServiceAccountGrantRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckServiceAccountGrantResponse) => void,
+  ): ClientUnaryCall;
+  checkServiceAccountGrant(
+    request: CheckServiceAccountGrantRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckServiceAccountGrantResponse) => void,
   ): ClientUnaryCall;
   /**
    * Takes everything away from a principal that is no more, its seat included, for good. Idempotent.
@@ -2256,8 +2855,30 @@ export interface BindingServiceClient extends Client {
     callback: (error: ServiceError | null, response: RemovePrincipalResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Closes the seat of a member that is about to be removed, so that the last Admin cannot go. One who holds no seat cannot
-   * be promoted until ReopenSeat. Idempotent.
+   * Takes away the roles that are held in a workspace that was deleted, at most 100 principals per call: to be called until
+   * nothing is left. Idempotent; it goes on wherever an earlier call ended.
+   * Rule: called by identity or worker.
+   * Errors: NOT_FOUND (WORKSPACE_NOT_FOUND) for an absent workspace and another organization's; FAILED_PRECONDITION
+   * (WORKSPACE_NOT_DELETED) while identity knows it as live.
+   */
+  removeWorkspace(
+    request: RemoveWorkspaceRequest,
+    callback: (error: ServiceError | null, response: RemoveWorkspaceResponse) => void,
+  ): ClientUnaryCall;
+  removeWorkspace(
+    request: RemoveWorkspaceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RemoveWorkspaceResponse) => void,
+  ): ClientUnaryCall;
+  removeWorkspace(
+    request: RemoveWorkspaceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RemoveWorkspaceResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Closes the seat of a member that is about to be removed or suspended, so that the last Admin cannot go. One who holds
+   * no seat cannot be promoted until ReopenSeat. Idempotent.
    * Rule: called by identity.
    * Errors: FAILED_PRECONDITION (LAST_ADMIN); PERMISSION_DENIED (ADMIN_REQUIRED).
    */
@@ -2277,7 +2898,7 @@ export interface BindingServiceClient extends Client {
     callback: (error: ServiceError | null, response: CloseSeatResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Opens a seat again whose owner was not removed after all. Idempotent.
+   * Opens a seat again whose owner was not removed after all, or is reinstated. Idempotent.
    * Rule: called by identity.
    */
   reopenSeat(

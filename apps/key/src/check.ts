@@ -1,0 +1,60 @@
+import { type keyV1 } from '@latchkey/proto';
+
+/** The rules that the contract gives to AuthorizeRequest, again: a batch must break none of them for its other questions. */
+const RULES: readonly {
+  field: string;
+  of: (check: keyV1.AuthorizeRequest) => string;
+  required: boolean;
+  fits: (value: string) => boolean;
+  limit: { rule: string; description: string };
+}[] = [
+  {
+    field: 'key',
+    of: ({ key }) => key,
+    required: true,
+    fits: (value) => Buffer.byteLength(value) <= 256,
+    limit: bytes(256),
+  },
+  { field: 'permission', of: ({ permission }) => permission, required: true, fits: within(64), limit: characters(64) },
+  {
+    field: 'workspace_id',
+    of: ({ workspaceId }) => workspaceId,
+    required: false,
+    fits: within(64),
+    limit: characters(64),
+  },
+  {
+    field: 'organization_id',
+    of: ({ organizationId }) => organizationId,
+    required: false,
+    fits: within(64),
+    limit: characters(64),
+  },
+];
+
+/** Why this question of a batch is malformed; undefined if it is not. Never holds what the question said. */
+export function checkError(check: keyV1.AuthorizeRequest): keyV1.CheckError | undefined {
+  const violations = RULES.flatMap(({ field, of, required, fits, limit }) => {
+    const value = of(check);
+    if (required && value === '') {
+      return [{ field, rule: 'string.min_len', description: 'value length must be at least 1 characters' }];
+    }
+    return fits(value) ? [] : [{ field, ...limit }];
+  });
+  if (violations.length === 0) return undefined;
+  const fields = violations.map(({ field }) => field).join(', ');
+  return { reason: 'INVALID_REQUEST', message: `the question is malformed: ${fields}`, violations };
+}
+
+function bytes(limit: number) {
+  return { rule: 'string.max_bytes', description: `value length must be at most ${limit} bytes` };
+}
+
+function characters(limit: number) {
+  return { rule: 'string.max_len', description: `value length must be at most ${limit} characters` };
+}
+
+/** As the contract counts: code points, of which a string has at most as many as it has units. */
+function within(limit: number): (value: string) => boolean {
+  return (value) => value.length <= limit || [...value].length <= limit;
+}

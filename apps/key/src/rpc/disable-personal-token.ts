@@ -1,0 +1,24 @@
+import { keyV1 } from '@latchkey/proto';
+import { type PrincipalContext } from '@latchkey/service';
+import { type Deps } from '../deps';
+import { keyNotFound } from '../errors';
+import { isExpired, personalToken } from '../key';
+
+export const disablePersonalToken =
+  ({ mutations, keys }: Deps) =>
+  async (
+    request: keyV1.DisablePersonalTokenRequest,
+    ctx: PrincipalContext,
+  ): Promise<keyV1.DisablePersonalTokenResponse> => {
+    const { organizationId, tokenId } = request;
+    const { answer } = await mutations.run(ctx, keyV1.DisablePersonalTokenResponse, async (tx) => {
+      tx.changed('key', tokenId);
+      const token = await keys.findToken(organizationId, ctx.principal.principalId, tokenId, tx.session);
+      if (!token) throw keyNotFound(tokenId);
+      if (token.disableTime || isExpired(token, tx.now)) return { token: personalToken(token, tx.now) };
+      const changed = await keys.change(tokenId, { disableTime: tx.now }, tx.session);
+      tx.audit({ organizationId, object: { kind: 'key', id: tokenId }, changed: ['state'] });
+      return { token: personalToken(changed, tx.now) };
+    });
+    return answer;
+  };

@@ -1,0 +1,21 @@
+import { keyV1 } from '@latchkey/proto';
+import { type PrincipalContext } from '@latchkey/service';
+import { type Deps } from '../deps';
+import { keyNotFound } from '../errors';
+import { isExpired, serviceKey } from '../key';
+
+export const disableServiceKey =
+  ({ mutations, keys }: Deps) =>
+  async (request: keyV1.DisableServiceKeyRequest, ctx: PrincipalContext): Promise<keyV1.DisableServiceKeyResponse> => {
+    const { organizationId, keyId } = request;
+    const { answer } = await mutations.run(ctx, keyV1.DisableServiceKeyResponse, async (tx) => {
+      tx.changed('key', keyId);
+      const key = await keys.findServiceKey(organizationId, keyId, tx.session);
+      if (!key) throw keyNotFound(keyId);
+      if (key.disableTime || isExpired(key, tx.now)) return { key: serviceKey(key, tx.now) };
+      const changed = await keys.change(keyId, { disableTime: tx.now }, tx.session);
+      tx.audit({ organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] });
+      return { key: serviceKey(changed, tx.now) };
+    });
+    return answer;
+  };
