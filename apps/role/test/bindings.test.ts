@@ -353,19 +353,19 @@ describe('members of a workspace', () => {
     const { binding } = await ops.bindings.setWorkspaceRole({ ...target, roleId: WORKSPACE_EDITOR }, by(admin));
     expect(binding?.workspaceRoles).toEqual([{ workspaceId, roleId: WORKSPACE_EDITOR }]);
     for (const call of [
-      ops.bindings.setWorkspaceRole({ ...target, roleId: roleIds.reader }, by(acting)),
-      ops.bindings.removeWorkspaceMember(target, by(acting)),
+      () => ops.bindings.setWorkspaceRole({ ...target, roleId: roleIds.reader }, by(acting)),
+      () => ops.bindings.removeWorkspaceMember(target, by(acting)),
     ]) {
-      expect(await refusal(call)).toBe('PERMISSION_DENIED GRANT_EXCEEDS_OWN');
+      expect(await refusal(call())).toBe('PERMISSION_DENIED GRANT_EXCEEDS_OWN');
     }
     const stale = ops.bindings.setWorkspaceRole({ ...target, roleId: WORKSPACE_VIEWER, etag: '1' }, by(admin));
     expect(await refusal(stale)).toBe('ABORTED STALE_ETAG');
     await ops.bindings.removeWorkspaceMember(target, by(admin));
     for (const call of [
-      ops.bindings.removeWorkspaceMember(target, by(admin)),
-      ops.bindings.setWorkspaceRole({ ...target, roleId: WORKSPACE_VIEWER }, by(admin)),
+      () => ops.bindings.removeWorkspaceMember(target, by(admin)),
+      () => ops.bindings.setWorkspaceRole({ ...target, roleId: WORKSPACE_VIEWER }, by(admin)),
     ]) {
-      expect(await refusal(call)).toBe('NOT_FOUND WORKSPACE_MEMBER_NOT_FOUND');
+      expect(await refusal(call())).toBe('NOT_FOUND WORKSPACE_MEMBER_NOT_FOUND');
     }
     expect((await bindingOf(memberId))?.workspaceRoles).toEqual([]);
   });

@@ -30,7 +30,7 @@ export class CrashSuite {
     const suite = await startTestSuite({
       mains: { [app]: join(repositoryRoot, 'apps', app, 'dist/crash-main.js') },
       // Writers wait for a killed replica until its lease is over: a short one, since a great many are killed here.
-      env: { all: { LATCHKEY_LEASE_MS: '1000' }, [app]: { LATCHKEY_TEST_CRASH_FILE: '' } },
+      env: { all: { LATCHKEY_LEASE_MS: '2000' }, [app]: { LATCHKEY_TEST_CRASH_FILE: '' } },
     });
     const armFile = join(suite.dir, 'crash');
     await suite.processes[app].restart({ env: { LATCHKEY_TEST_CRASH_FILE: armFile } });
@@ -85,13 +85,8 @@ export class CrashSuite {
     throw new Error(`the call still dies at step ${MOST_STEPS}`);
   }
 
+  /** A whole new tenant takes fresh facts of every service to every other: what memory knows already would prove nothing. */
   private async untilReachable(): Promise<void> {
-    const { organizationId, admin } = this.tenant;
-    const { api } = this.suite;
-    await eventually(async () => {
-      await api.organizations.getOrganization({ organizationId }, { as: admin.as });
-      await api.roles.listRoles({ organizationId }, { as: admin.as });
-      await api.tokens.listPersonalTokens({ organizationId }, { as: admin.as });
-    });
+    await eventually(() => newTenant(this.suite.api), { timeoutMs: 30_000, intervalMs: 200 });
   }
 }
