@@ -37,7 +37,7 @@ test('suite-is-serving: every process answers over mTLS, with the environment it
     LATCHKEY_FRONT_ENDS: 'ops',
   });
   expect(identity.LATCHKEY_KEY_ADDRESS).toBe(addresses.key);
-  expect(environmentOf(processes.key.logFile).REDIS_URL).toBeUndefined();
+  expect(environmentOf(processes.key.logFile).REDIS_URL).toBe('redis://nowhere');
   expect(environmentOf(processes.worker.logFile).MONGODB_URI).toBeUndefined();
 });
 
