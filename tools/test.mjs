@@ -8,7 +8,7 @@ import { ensureInstalled } from './install.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const SUMMARY = join(ROOT, '.cache', 'test-summary.json');
-const JEST_LIMIT_MS = 13 * 60_000;
+const JEST_LIMIT_MS = 40 * 60_000;
 // How long jest may take to end after its last test. A gRPC server that a test forgot keeps it up for ever.
 const EXIT_LIMIT_MS = 30_000;
 const KILL_AFTER_MS = 5_000;

@@ -3,7 +3,7 @@ import { identityV1, keyV1 } from '@latchkey/proto';
 import { eventually, newMember, newToken, newUser, type TestMember } from '@latchkey/testing';
 import { CrashSuite, MOST_STEPS } from './crash-suite';
 
-jest.setTimeout(300_000);
+jest.setTimeout(600_000);
 const { ALLOWED, PRINCIPAL_REMOVED } = keyV1.DecisionReason;
 const PATIENCE = { timeoutMs: 60_000 };
 

@@ -4,7 +4,7 @@ import { keyV1 } from '@latchkey/proto';
 import { newMember, type TestMember } from '@latchkey/testing';
 import { CrashSuite } from './crash-suite';
 
-jest.setTimeout(300_000);
+jest.setTimeout(600_000);
 const { ALLOWED, KEY_REVOKED, LEGACY_KEY_SUNSET } = keyV1.DecisionReason;
 const unique = (): string => randomBytes(8).toString('hex');
 

@@ -3,7 +3,7 @@ import { keyV1 } from '@latchkey/proto';
 import { eventually } from '@latchkey/testing';
 import { CrashSuite, MOST_STEPS } from './crash-suite';
 
-jest.setTimeout(300_000);
+jest.setTimeout(600_000);
 const { ALLOWED, PERMISSION_MISSING } = keyV1.DecisionReason;
 const { WORKSPACE_VIEWER } = BUILT_IN_ROLE_IDS;
 

@@ -4,7 +4,7 @@ import { identityV1, keyV1 } from '@latchkey/proto';
 import { eventually, newMember, newToken, newWorkspace, type TestMember } from '@latchkey/testing';
 import { CrashSuite, MOST_STEPS } from './crash-suite';
 
-jest.setTimeout(300_000);
+jest.setTimeout(600_000);
 const { ALLOWED, KEY_REVOKED, PRINCIPAL_SUSPENDED } = keyV1.DecisionReason;
 const { ORGANIZATION_ADMIN, ORGANIZATION_USER, WORKSPACE_VIEWER } = BUILT_IN_ROLE_IDS;
 const PATIENCE = { timeoutMs: 60_000, intervalMs: 200 };
