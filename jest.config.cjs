@@ -15,7 +15,10 @@ module.exports = {
     ],
   },
   moduleFileExtensions: ['ts', 'js', 'cjs', 'mjs', 'json', 'node'],
-  moduleNameMapper: { '^@latchkey/([^/]+)$': '<rootDir>/libs/$1/src/index.ts' },
+  moduleNameMapper: {
+    '^@latchkey/([^/]+)$': '<rootDir>/libs/$1/src/index.ts',
+    '^@latchkey/coherence/sans-io$': '<rootDir>/libs/coherence/src/sans-io.ts',
+  },
   cacheDirectory: '<rootDir>/.cache/jest',
   // Tests start real services and real engines; what hangs must still end.
   testTimeout: 60_000,

@@ -1,5 +1,6 @@
+import { type Verdict } from '@latchkey/facts';
 import { type keyV1 } from '@latchkey/proto';
-import { type Verdict } from './verdict';
+import { type CallContext } from '@latchkey/service';
 
 /** Who acts, as callers are told: nothing of what this service knows beyond it. */
 export function principal({ principal: known }: Verdict): keyV1.Principal | undefined {
@@ -9,5 +10,17 @@ export function principal({ principal: known }: Verdict): keyV1.Principal | unde
 }
 
 export function legacyNotice({ legacySunset }: Verdict): keyV1.LegacyNotice | undefined {
-  return legacySunset && { sunsetTime: legacySunset };
+  return legacySunset === undefined ? undefined : { sunsetTime: new Date(legacySunset) };
+}
+
+/** The verdict, noted in the log of whoever traces decisions. Never holds what was presented. */
+export async function decided(found: Verdict | Promise<Verdict>, { log }: CallContext): Promise<Verdict> {
+  const verdict = await found;
+  if (log.isLevelEnabled('debug')) {
+    const { decisionId, allowed, reason } = verdict;
+    const { principalId, keyId } = verdict.principal ?? {};
+    const fromMemory = !(found instanceof Promise);
+    log.debug({ decisionId, allowed, reason, principalId, keyId, fromMemory }, 'decided');
+  }
+  return verdict;
 }

@@ -2,6 +2,7 @@ import {
   auditTable,
   type BarrierWrapper,
   type Checkpoint,
+  type Clock,
   ENTITY_KINDS,
   LiveReplica,
   Mutations,
@@ -10,6 +11,7 @@ import {
   OutboxRelay,
   ping,
 } from '@latchkey/coherence';
+import { guardBy, judge, type Value } from '@latchkey/facts';
 import { auditV1, identityV1, keyV1, roleV1 } from '@latchkey/proto';
 import {
   client,
@@ -28,8 +30,6 @@ import { authorizationTable } from './authorization-service';
 import { type KeyConfig } from './config';
 import { type Deps } from './deps';
 import { fillFrom } from './fill';
-import { type Value } from './known';
-import { localGuard } from './guard';
 import { keyStore } from './key-store';
 import { legacyKeyTable } from './legacy-key-service';
 import { legacySunsetStore } from './legacy-sunset-store';
@@ -39,7 +39,6 @@ import { roleChanges } from './role-change';
 import { followUps } from './service-account';
 import { serviceKeyTable } from './service-key-service';
 import { tokenOwnerStore } from './token-owner-store';
-import { judge } from './verdict';
 
 const DATABASE = 'latchkey_key';
 /** For the facts of one fill, ms: well within a lease. */
@@ -96,7 +95,7 @@ export async function startKeyApp(
     });
     replica.start();
     onStop(() => replica.leave());
-    const memory = { check: replica.check.bind(replica), now: () => replica.now() ?? now() };
+    const memory = { check: replica.check.bind(replica), now: (clock: Clock) => replica.now(clock) ?? now() };
     const deps: Deps = {
       mutations,
       keys,
@@ -124,7 +123,7 @@ export async function startKeyApp(
       tls: config.tls,
       services: keyServices(deps, config.checkers),
       frontEnds: config.frontEnds,
-      guard: localGuard(deps.judge),
+      guard: guardBy(deps.judge),
       log,
       onRefused: recordRefusal(mutations),
       // Of this service's own store alone: were it of others' too, services could wait for each other in a circle.

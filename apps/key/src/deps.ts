@@ -1,11 +1,11 @@
 import { type Mutations } from '@latchkey/coherence';
+import { type Judge } from '@latchkey/facts';
 import { type roleV1 } from '@latchkey/proto';
 import { type PromisedClient } from '@latchkey/service';
-import { type FactSource } from './facts';
+import { type FactSource } from './fact-source';
 import { type KeyStore } from './key-store';
 import { type LegacySunsetStore } from './legacy-sunset-store';
 import { type TokenOwnerStore } from './token-owner-store';
-import { type Judge } from './verdict';
 
 /** What RPCs work with; built once, in app.ts. */
 export interface Deps {

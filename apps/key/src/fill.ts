@@ -1,8 +1,9 @@
 import { CATALOGUE_ID, type EntityKind, type FillResult, membershipHash, type Subject } from '@latchkey/coherence';
+import { type OrganizationFact } from '@latchkey/decision';
+import { type Value } from '@latchkey/facts';
 import { type CallContext } from '@latchkey/service';
-import { type FactSource } from './facts';
-import { hashesOf } from './key';
-import { type Value } from './known';
+import { type FactSource, type Organization } from './fact-source';
+import { hashesOf, knownKey } from './key';
 
 /** Reads what memory lacks from whoever owns it. */
 export function fillFrom(source: FactSource, context: () => CallContext) {
@@ -17,9 +18,9 @@ export function fillFrom(source: FactSource, context: () => CallContext) {
 async function byId(source: FactSource, kind: EntityKind, id: string, ctx: CallContext): Promise<Value | undefined> {
   switch (kind) {
     case 'sunset':
-      return await source.findLegacySunset(id);
+      return (await source.findLegacySunset(id))?.getTime();
     case 'organization':
-      return await source.getOrganization(id, ctx);
+      return organizationFact(await source.getOrganization(id, ctx));
     case 'member':
       return await source.getMember(id, ctx);
     case 'workspace':
@@ -44,7 +45,12 @@ async function byHash(source: FactSource, hash: string, ctx: CallContext): Promi
     return result(subject, 'member', member?.id ?? '', [membershipHash(organizationId, userId)], member);
   }
   const key = await source.findKey(hash);
-  return result(subject, 'key', key?._id ?? '', key ? hashesOf(key) : [], key);
+  return result(subject, 'key', key?._id ?? '', key ? hashesOf(key) : [], key && knownKey(key));
+}
+
+/** Only what decisions depend on is remembered. */
+function organizationFact(found: Organization | undefined): OrganizationFact | undefined {
+  return found && { id: found.id, state: found.state };
 }
 
 function result(

@@ -1,7 +1,6 @@
-import { type KeyFact, PermissionSet, type PrincipalFact, type CatalogueFact } from '@latchkey/decision';
+import { type KeyKind, type KnownKey } from '@latchkey/facts';
 import { keyV1 } from '@latchkey/proto';
 import { type AppErrorOptions } from '@latchkey/service';
-import { type KeyKind } from './secret';
 
 /** A key as it is stored. Records stay for ever: what is gone is REVOKED, and its hash answers why. */
 export interface KeyRecord {
@@ -69,27 +68,21 @@ export interface RoleChange {
 
 export type StoredRefusal = Pick<AppErrorOptions, 'code' | 'reason' | 'message' | 'metadata'>;
 
-/**
- * The key as decisions see it when the secret of this hash is presented: the present one or the one before.
- * A narrowing to permissions that the catalogue has lost narrows to nothing, never to all.
- */
-export function keyFact(record: KeyRecord, presentedHash: string, catalogue: CatalogueFact): KeyFact {
-  // Said as "not the present one", so that a hash which is neither is no better than one that was rotated out.
-  const overlap = presentedHash === record.hash ? 'NONE' : (record.overlapEndTime ?? 'OVER');
+/** The key as decisions see it. */
+export function knownKey(record: KeyRecord): KnownKey {
+  const { kind, origin, state, organizationId, principalId, userId } = record;
   return {
     id: record._id,
-    kind: record.origin === 'LEGACY' ? 'LEGACY' : record.kind,
-    state: stateOfSecret(record, overlap === 'OVER'),
-    ...(overlap instanceof Date && { overlapEndTime: overlap.getTime() }),
-    organizationId: record.organizationId,
-    principalId: record.principalId,
+    kind: origin === 'LEGACY' ? 'LEGACY' : kind,
+    state: state === 'ACTIVE' && record.disableTime ? 'DISABLED' : state,
+    organizationId,
+    principalId,
+    userId,
+    hash: record.hash ?? '',
     ...(record.revokedBecause === 'PRINCIPAL_REMOVED' && { revokedBecause: 'PRINCIPAL_REMOVED' }),
+    ...(record.overlapEndTime && { previousUntil: record.overlapEndTime.getTime() }),
     ...(record.expireTime && { expireTime: record.expireTime.getTime() }),
-    ...(record.permissions && {
-      permissions: PermissionSet.of(
-        record.permissions.flatMap((name) => catalogue.permissions.get(name)?.number ?? []),
-      ),
-    }),
+    ...(record.permissions && { narrowedTo: record.permissions }),
   };
 }
 
@@ -97,29 +90,12 @@ export function keyFact(record: KeyRecord, presentedHash: string, catalogue: Cat
 export const hashesOf = ({ hash, previousHash }: Pick<KeyRecord, 'hash' | 'previousHash'>): string[] =>
   [hash, previousHash].filter((each) => each !== undefined);
 
-function stateOfSecret(record: KeyRecord, rotatedOut: boolean): KeyFact['state'] {
-  if (record.state !== 'ACTIVE') return record.state;
-  if (record.disableTime) return 'DISABLED';
-  return rotatedOut ? 'ROTATED_OUT' : 'ACTIVE';
-}
-
 export function isExpired({ expireTime }: Pick<KeyRecord, 'expireTime'>, now: Date): boolean {
   return expireTime !== undefined && expireTime <= now;
 }
 
 export function etagOf({ version = 0 }: Pick<KeyRecord, 'version'>): string {
   return String(version);
-}
-
-/** A service account lives exactly as long as its one key. */
-export function serviceAccountFact(record: KeyRecord): PrincipalFact {
-  const states = { PENDING: 'JOINING', ACTIVE: 'ACTIVE', REVOKED: 'REMOVED' } as const;
-  return {
-    id: record.principalId,
-    organizationId: record.organizationId,
-    state: states[record.state],
-    userId: '',
-  };
 }
 
 /** What both kinds show alike. */

@@ -7,7 +7,7 @@ import {
 } from '@latchkey/decision';
 import { identityV1, roleV1 } from '@latchkey/proto';
 import { type PromisedClient } from '@latchkey/service';
-import { type FactSource } from './facts';
+import { type FactSource } from './fact-source';
 import { type KeyStore } from './key-store';
 import { type LegacySunsetStore } from './legacy-sunset-store';
 

@@ -1,6 +1,6 @@
 import { type keyV1 } from '@latchkey/proto';
 import { type KeyRecord } from './key';
-import { hashSecret, hintOf } from './secret';
+import { hashSecret, hintOf } from '@latchkey/facts';
 
 /** What changes in a key that gets another secret: the present one becomes the previous one, whose place is the only one. */
 export function rotation(

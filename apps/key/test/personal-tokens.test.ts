@@ -4,7 +4,7 @@ import { deletePersonalToken } from '../src/rpc/delete-personal-token';
 import { getPersonalToken } from '../src/rpc/get-personal-token';
 import { listPersonalTokens } from '../src/rpc/list-personal-tokens';
 import { revokeMemberTokens } from '../src/rpc/revoke-member-tokens';
-import { hashSecret, newSecret } from '../src/secret';
+import { hashSecret, newSecret } from '@latchkey/facts';
 import { context, log, newId, settle, startWorld, type World } from './world';
 import { systemContext } from '@latchkey/service';
 

@@ -4,7 +4,7 @@ import { importLegacyKeys } from '../src/rpc/import-legacy-keys';
 import { rotateServiceKey } from '../src/rpc/rotate-service-key';
 import { updateServiceKey } from '../src/rpc/update-service-key';
 import { ROLE_CHANGE, roleChanges } from '../src/role-change';
-import { hashSecret } from '../src/secret';
+import { hashSecret } from '@latchkey/facts';
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
 import { context, log, settle, startWorld, type World } from './world';
 
@@ -50,7 +50,7 @@ async function setUp() {
       ),
     ask: async (secret: string, permission = 'projects:read') => {
       const question = { permission, workspaceId, organizationId: '' };
-      return (await deps.judge.judgeKey(secret, question, by('Authorize'))).reason;
+      return (await deps.judge.judgeKey(secret, question)).reason;
     },
     record: () => world.deps.keys.findById(keyId),
   };

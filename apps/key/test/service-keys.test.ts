@@ -7,7 +7,7 @@ import { getServiceKey } from '../src/rpc/get-service-key';
 import { importLegacyKeys } from '../src/rpc/import-legacy-keys';
 import { listServiceKeys } from '../src/rpc/list-service-keys';
 import { setLegacySunset } from '../src/rpc/set-legacy-sunset';
-import { hashSecret } from '../src/secret';
+import { hashSecret } from '@latchkey/facts';
 import { BINDING, followUps, REMOVAL } from '../src/service-account';
 import { context, log, newId, settle, startWorld, type World } from './world';
 
@@ -44,11 +44,7 @@ function setUp() {
     sunset: (sunsetTime: Date) =>
       setLegacySunset(deps)({ organizationId, sunsetTime, requestId: '' }, by('SetLegacySunset', '')),
     ask: (secret: string) =>
-      deps.judge.judgeKey(
-        secret,
-        { permission: 'projects:write', workspaceId, organizationId: '' },
-        by('Authorize', ''),
-      ),
+      deps.judge.judgeKey(secret, { permission: 'projects:write', workspaceId, organizationId: '' }),
     token: (permissions: string[]) =>
       createPersonalToken(deps)(
         { organizationId, name: 'n', expireTime: undefined, permissions, requestId: '' },

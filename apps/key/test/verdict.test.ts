@@ -1,10 +1,8 @@
 import { BUILT_IN_ROLE_IDS, DEFAULT_LEGACY_SUNSET } from '@latchkey/decision';
+import { guardBy, hashSecret, judge, newSecret } from '@latchkey/facts';
 import { AppError } from '@latchkey/service';
-import { type FactSource } from '../src/facts';
-import { localGuard } from '../src/guard';
+import { type FactSource } from '../src/fact-source';
 import { type KeyRecord } from '../src/key';
-import { hashSecret, newSecret } from '../src/secret';
-import { judge } from '../src/verdict';
 import { context, memoryFacts, newId, readingEachTime, settle } from './world';
 
 const secret = newSecret('lk', 'PERSONAL', new Uint8Array(32).fill(1));
@@ -57,7 +55,7 @@ function world(now = Date.UTC(2026, 0, 1)) {
   const it = judge({ memory: readingEachTime(source, () => now), brand: 'lk' });
   const ctx = context('Authorize', place);
   const ask = (of: string, permission = 'projects:read', workspaceId = place.workspaceId, organizationId = '') =>
-    it.judgeKey(of, { permission, workspaceId, organizationId }, ctx);
+    it.judgeKey(of, { permission, workspaceId, organizationId });
   return { ...place, facts, add, addService, sunsets, it, ask, ctx, keyReads: () => keyReads };
 }
 
@@ -193,18 +191,18 @@ describe('legacy keys end at the sunset', () => {
     const refused = await w.ask(legacySecret);
     expect(refused).toMatchObject({ allowed: false, reason: 'LEGACY_KEY_SUNSET' });
     expect(refused.legacySunset).toBeUndefined();
-    const sunset = new Date(Date.UTC(2027, 0, 1));
-    w.sunsets.set(w.organizationId, sunset);
+    const sunset = Date.UTC(2027, 0, 1);
+    w.sunsets.set(w.organizationId, new Date(sunset));
     expect(await w.ask(legacySecret)).toMatchObject({ allowed: true, legacySunset: sunset });
-    expect(await w.it.identifyKey(legacySecret, w.ctx)).toMatchObject({ allowed: true, legacySunset: sunset });
+    expect(await w.it.identifyKey(legacySecret)).toMatchObject({ allowed: true, legacySunset: sunset });
   });
 
   it('works until the default sunset where nobody has moved it', async () => {
     const w = world(DEFAULT_LEGACY_SUNSET - 1);
     w.addService(legacySecret, { origin: 'LEGACY' });
-    const sunset = new Date(DEFAULT_LEGACY_SUNSET);
+    const sunset = DEFAULT_LEGACY_SUNSET;
     expect(await w.ask(legacySecret)).toMatchObject({ allowed: true, legacySunset: sunset });
-    expect(await w.it.identifyKey(legacySecret, w.ctx)).toMatchObject({ legacySunset: sunset });
+    expect(await w.it.identifyKey(legacySecret)).toMatchObject({ legacySunset: sunset });
   });
 });
 
@@ -212,7 +210,7 @@ describe('the guard of this service is the same chain', () => {
   it('identifies a key in its own organization only', async () => {
     const w = world();
     w.add(secret);
-    const guard = localGuard(w.it);
+    const guard = guardBy(w.it);
     const credential = { kind: 'key', secret } as const;
     expect(await guard.identify(credential, w.organizationId, w.ctx)).toMatchObject({ reason: 'ALLOWED' });
     expect(await guard.identify(credential, newId('org'), w.ctx)).toMatchObject({ reason: 'WRONG_ORGANIZATION' });
@@ -220,7 +218,7 @@ describe('the guard of this service is the same chain', () => {
 
   it('finds an asserted user by the live membership, and nobody in a foreign or malformed organization', async () => {
     const w = world();
-    const guard = localGuard(w.it);
+    const guard = guardBy(w.it);
     const credential = { kind: 'user', userId: w.userId } as const;
     const may = (organizationId: string) => guard.authorize(credential, 'organization:read', { organizationId }, w.ctx);
     expect(await may(w.organizationId)).toMatchObject({ allowed: true, principal: { principalId: w.memberId } });

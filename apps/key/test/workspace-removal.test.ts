@@ -32,11 +32,7 @@ function setUp() {
       removeWorkspace(deps)({ organizationId, workspaceId: of }, context('RemoveWorkspace', place)),
     end: (id: string) => memory.facts.workspaces.set(id, { organizationId, state: 'DELETED' }),
     ask: (secret: string, where: string) =>
-      deps.judge.judgeKey(
-        secret,
-        { permission: 'projects:write', workspaceId: where, organizationId: '' },
-        context('Authorize', place),
-      ),
+      deps.judge.judgeKey(secret, { permission: 'projects:write', workspaceId: where, organizationId: '' }),
   };
 }
 

@@ -3,18 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Entity, Mutations, type Subject } from '@latchkey/coherence';
 import { BUILT_IN_ROLE_IDS, PermissionSet, type PrincipalFact, type RoleFact } from '@latchkey/decision';
+import { judge, type Memory, type Value } from '@latchkey/facts';
 import { AppError, createLogger, type Principal, type PrincipalContext, systemContext } from '@latchkey/service';
 import { type Engine, startDatabase } from '@latchkey/testing';
 import mongoose from 'mongoose';
 import { typeid } from 'typeid-js';
 import { type Deps } from '../src/deps';
-import { type FactSource } from '../src/facts';
+import { type FactSource } from '../src/fact-source';
 import { keyStore } from '../src/key-store';
 import { legacySunsetStore } from '../src/legacy-sunset-store';
 import { tokenOwnerStore } from '../src/token-owner-store';
 import { fillFrom } from '../src/fill';
-import { type Value } from '../src/known';
-import { judge, type Memory } from '../src/verdict';
 
 export const log = createLogger({ name: 'test', level: 'silent' });
 

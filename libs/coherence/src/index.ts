@@ -18,4 +18,4 @@ export { startOverIfDuplicate } from './transaction';
 export { CATALOGUE_ID, ENTITY_KINDS, type EntityKind, membershipHash } from './entities';
 export { type BarrierWrapper, type Coherence, openCoherence } from './live/coherence';
 export { LiveReplica } from './live/live-replica';
-export { type Attempt, type Entity, type FillResult, type Subject, type View } from './protocol';
+export { type Attempt, type Clock, type Entity, type FillResult, type Subject, type View } from './protocol';

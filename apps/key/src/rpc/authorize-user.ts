@@ -1,13 +1,13 @@
 import { keyV1 } from '@latchkey/proto';
 import { type CallContext } from '@latchkey/service';
 import { type Deps } from '../deps';
-import { principal } from '../answers';
+import { decided, principal } from '../answers';
 
 export const authorizeUser =
   ({ judge }: Pick<Deps, 'judge'>) =>
   async (request: keyV1.AuthorizeUserRequest, ctx: CallContext): Promise<keyV1.AuthorizeUserResponse> => {
     const { userId, permission, workspaceId, organizationId } = request;
-    const verdict = await judge.judgeUser(userId, { permission, workspaceId, organizationId }, ctx);
+    const verdict = await decided(judge.judgeUser(userId, { permission, workspaceId, organizationId }), ctx);
     return {
       allowed: verdict.allowed,
       reason: keyV1.DecisionReason[verdict.reason],

@@ -1,13 +1,13 @@
 import { keyV1 } from '@latchkey/proto';
 import { type CallContext } from '@latchkey/service';
+import { decided, legacyNotice, principal } from '../answers';
 import { type Deps } from '../deps';
-import { legacyNotice, principal } from '../answers';
 
 export const authorize =
   ({ judge }: Pick<Deps, 'judge'>) =>
   async (request: keyV1.AuthorizeRequest, ctx: CallContext): Promise<keyV1.AuthorizeResponse> => {
     const { key, permission, workspaceId, organizationId } = request;
-    const verdict = await judge.judgeKey(key, { permission, workspaceId, organizationId }, ctx);
+    const verdict = await decided(judge.judgeKey(key, { permission, workspaceId, organizationId }), ctx);
     return {
       allowed: verdict.allowed,
       reason: keyV1.DecisionReason[verdict.reason],

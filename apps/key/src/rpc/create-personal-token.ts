@@ -6,7 +6,7 @@ import { type Deps } from '../deps';
 import { ownerRemoved, personalTokensDisabled, tooManyTokens } from '../errors';
 import { type KeyRecord, personalToken } from '../key';
 import { assertInCatalogue } from '../narrowing';
-import { hashSecret, hintOf, newSecret, RANDOM_BYTES } from '../secret';
+import { hashSecret, hintOf, newSecret, RANDOM_BYTES } from '@latchkey/facts';
 import { withoutRequestId } from '../service-account';
 
 const MAX_LIVE_TOKENS = 10_000;

@@ -5,7 +5,7 @@ import { type PrincipalContext } from '@latchkey/service';
 import { typeid } from 'typeid-js';
 import { type Deps } from '../deps';
 import { type KeyRecord, serviceKey } from '../key';
-import { hashSecret, hintOf, newSecret, RANDOM_BYTES } from '../secret';
+import { hashSecret, hintOf, newSecret, RANDOM_BYTES } from '@latchkey/facts';
 import { BINDING, bindServiceAccount } from '../service-account';
 
 export const createServiceKey =

@@ -5,7 +5,7 @@ import { type Deps } from '../deps';
 import { keyExpired, keyNotFound } from '../errors';
 import { hashesOf, isExpired, personalToken } from '../key';
 import { rotation } from '../rotation';
-import { newSecret, RANDOM_BYTES } from '../secret';
+import { newSecret, RANDOM_BYTES } from '@latchkey/facts';
 
 export const rotatePersonalToken =
   ({ mutations, keys, brand }: Deps) =>

@@ -5,7 +5,7 @@ import { type Deps } from '../deps';
 import { keyExpired, keyNotFound, legacyKey } from '../errors';
 import { hashesOf, isExpired, serviceKey } from '../key';
 import { rotation } from '../rotation';
-import { newSecret, RANDOM_BYTES } from '../secret';
+import { newSecret, RANDOM_BYTES } from '@latchkey/facts';
 import { mayHandOut } from '../service-account';
 
 export const rotateServiceKey =

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { hashSecret, hintOf, newSecret, parseSecret, RANDOM_BYTES } from '../src/secret';
+import { hashSecret, hintOf, newSecret, parseSecret, RANDOM_BYTES } from '../src';
 
 const random = fc.uint8Array({ minLength: RANDOM_BYTES, maxLength: RANDOM_BYTES });
 const kind = fc.constantFrom('PERSONAL' as const, 'SERVICE' as const);

@@ -1,0 +1,4 @@
+// What needs neither database nor Redis: the protocol's core and the kinds of entities. For the SDK, which has neither.
+export * from './protocol';
+export * from './entities';
+export { systemClock } from './live/clock';

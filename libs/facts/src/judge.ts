@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto';
+import { type Clock, type Evaluate } from '@latchkey/coherence/sans-io';
+import {
+  checkKey,
+  checkPrincipal,
+  decide,
+  DEFAULT_LEGACY_SUNSET,
+  type Facts,
+  type Question,
+  type Reason,
+} from '@latchkey/decision';
+import { type Depth, factsByKey, factsByUser, type Loaded } from './facts-of';
+import { fromMemory } from './known';
+import { hashSecret, parseSecret } from './secret';
+import { type Actor, type KnownKey, type Value } from './values';
+
+/** What came of a question. */
+export interface Verdict {
+  readonly allowed: boolean;
+  readonly reason: Reason | 'MALFORMED_KEY';
+  /** Process prefix and counter. */
+  readonly decisionId: string;
+  /** Known keys and members only. */
+  readonly principal?: Actor;
+  /** When a legacy key ends that still works, epoch ms. */
+  readonly legacySunset?: number;
+}
+
+/**
+ * The one place that answers questions: Authorize and its kin ask it, so does the SDK, and so do the services' own guards.
+ * What is decided from memory alone is there at once; a promise means that facts have to be read first.
+ */
+export interface Judge {
+  /** May the holder of this secret? */
+  judgeKey(secret: string, question: Question): Verdict | Promise<Verdict>;
+  /** May this person, in `question.organizationId`? */
+  judgeUser(userId: string, question: Question): Verdict | Promise<Verdict>;
+  /** Whose secret is it, and may they act at all? */
+  identifyKey(secret: string): Verdict | Promise<Verdict>;
+  /** Which member is this person, and may they act at all? */
+  identifyUser(userId: string, organizationId: string): Verdict | Promise<Verdict>;
+}
+
+const NO_QUESTION: Question = { permission: '', workspaceId: '', organizationId: '' };
+
+/** Where decisions find their facts, and the time to judge them at. */
+export interface Memory {
+  /** @throws AppError UNAVAILABLE, without a lease or when facts cannot be read */
+  check<A>(evaluate: Evaluate<Value, A>): A | Promise<A>;
+  /** Database time, epoch ms. */
+  now(clock: Clock): number;
+}
+
+type Outcome = Omit<Verdict, 'decisionId'>;
+
+export function judge({ memory, brand }: { memory: Memory; brand: string }): Judge {
+  const prefix = `dec_${randomBytes(8).toString('hex')}-`;
+  let count = 0;
+  const numbered = ({ allowed, reason, principal, legacySunset }: Outcome): Verdict => {
+    count += 1;
+    return { allowed, reason, decisionId: prefix + count, principal, legacySunset };
+  };
+  const verdict = (found: Outcome | Promise<Outcome>): Verdict | Promise<Verdict> =>
+    found instanceof Promise ? found.then(numbered) : numbered(found);
+
+  // Both in one synchronous turn each: what is decided from is what is in memory at that moment, all of it.
+  const ofKey = (
+    secret: string,
+    question: Question,
+    depth: Depth,
+    decided: (loaded: Loaded, nowMs: number) => Outcome,
+  ): Verdict | Promise<Verdict> => {
+    if (!parseSecret(brand, secret)) return numbered({ allowed: false, reason: 'MALFORMED_KEY' });
+    const hash = hashSecret(secret);
+    const found = memory.check((view, clock) =>
+      fromMemory(view, (known) => {
+        const nowMs = memory.now(clock);
+        return decided(factsByKey(known, hash, question, depth, nowMs), nowMs);
+      }),
+    );
+    return verdict(found);
+  };
+  const ofUser = (
+    userId: string,
+    question: Question,
+    depth: Depth,
+    decided: (facts: Facts, nowMs: number) => Outcome,
+  ): Verdict | Promise<Verdict> =>
+    verdict(
+      memory.check((view, clock) =>
+        fromMemory(view, (known) => decided(factsByUser(known, userId, question, depth), memory.now(clock))),
+      ),
+    );
+
+  return {
+    judgeKey: (secret, question) =>
+      ofKey(secret, question, 'decision', ({ facts, key }, nowMs) => {
+        const { allowed, reason, legacySunset } = decide(question, facts, nowMs);
+        return { allowed, reason, principal: holder(key), legacySunset };
+      }),
+
+    judgeUser: (userId, question) =>
+      ofUser(userId, question, 'decision', (facts, nowMs) => {
+        const { allowed, reason } = decide(question, facts, nowMs);
+        return { allowed, reason, principal: member(facts) };
+      }),
+
+    identifyKey: (secret) =>
+      ofKey(secret, NO_QUESTION, 'liveness', ({ facts, key: found }, nowMs) => {
+        const { entry, principal, organization } = facts;
+        const key = entry.kind === 'key' ? entry.key : undefined;
+        const sunset = organization?.legacySunset;
+        const refusal = checkKey(key, nowMs, sunset) ?? checkPrincipal(entry, principal, organization);
+        const ending = refusal === undefined && key?.kind === 'LEGACY' ? (sunset ?? DEFAULT_LEGACY_SUNSET) : undefined;
+        return { allowed: !refusal, reason: refusal ?? 'ALLOWED', principal: holder(found), legacySunset: ending };
+      }),
+
+    identifyUser: (userId, organizationId) =>
+      ofUser(userId, { ...NO_QUESTION, organizationId }, 'liveness', (facts) => {
+        const refusal = checkPrincipal(facts.entry, facts.principal, facts.organization);
+        return { allowed: !refusal, reason: refusal ?? 'ALLOWED', principal: member(facts) };
+      }),
+  };
+}
+
+/** A key that is not bound yet is not known to anyone outside. */
+function holder(key: KnownKey | undefined): Actor | undefined {
+  if (key === undefined || key.state === 'PENDING') return undefined;
+  const { organizationId, principalId, userId, id, narrowedTo } = key;
+  return { organizationId, principalId, userId, keyId: id, viaKey: true, narrowed: narrowedTo !== undefined };
+}
+
+function member({ principal }: Facts): Actor | undefined {
+  if (principal === undefined) return undefined;
+  const { organizationId, id, userId } = principal;
+  return { organizationId, principalId: id, userId, keyId: '', viaKey: false, narrowed: false };
+}
