@@ -1,3 +1,4 @@
+import { connectLatchkey, latchkeyGuard } from '@latchkey/client';
 import {
   auditTable,
   type BarrierWrapper,
@@ -15,7 +16,6 @@ import {
   inOrder,
   type Logger,
   type OnRefused,
-  remoteGuard,
   type RunningApp,
   service,
   type ServiceRegistration,
@@ -33,6 +33,9 @@ import { outboxHandlers } from './outbox';
 import { refusedObject } from './refused-object';
 import { userTable } from './user-service';
 import { workspaceTable } from './workspace-service';
+
+/** What is remembered of those who call this service. */
+const GUARD_MEMORY = { entitiesPerKind: 50_000, unknown: 10_000 };
 
 export interface IdentityOptions {
   readonly log?: Logger;
@@ -87,13 +90,15 @@ export async function startIdentityApp(config: IdentityConfig, options: Identity
     relay.start();
     onStop(() => relay.stop());
 
+    const latchkey = connectLatchkey({ address: config.keyAddress, tls: config.tls, memory: GUARD_MEMORY, log });
+    onStop(() => latchkey.close());
+
     const server = await startServer({
       listen: config.listen,
       tls: config.tls,
       services: identityServices(deps),
       frontEnds: config.frontEnds,
-      guard: remoteGuard({
-        authorization: client(keyV1.AuthorizationServiceClient, key),
+      guard: latchkeyGuard(latchkey, {
         findMember: async (organizationId, userId) => {
           const member = await store.stores.members.findLiveFact(organizationId, userId);
           return (

@@ -94,6 +94,7 @@ export async function startKeyApp(
       log,
     });
     replica.start();
+    // Again after the server has stopped: for a start that fails before there is one.
     onStop(() => replica.leave());
     const memory = { check: replica.check.bind(replica), now: (clock: Clock) => replica.now(clock) ?? now() };
     const deps: Deps = {
@@ -103,6 +104,7 @@ export async function startKeyApp(
       sunsets,
       source,
       judge: judge({ memory, brand: config.brand }),
+      holders: { parameters: coherence.parameters, open: (process, stream) => replica.openHolder(process, stream) },
       bindings: client(roleV1.BindingServiceClient, role),
       now,
       brand: config.brand,
@@ -131,6 +133,7 @@ export async function startKeyApp(
         await ping(database);
         if (!replica.serving) throw new Error('there is no lease yet: nothing may be answered from memory');
       },
+      beforeEnd: () => replica.leave(),
     });
     onStop(() => server.stop());
     return { port: server.port };

@@ -1,11 +1,17 @@
-import { type Mutations } from '@latchkey/coherence';
-import { type Judge } from '@latchkey/facts';
+import { type HolderEnd, type HolderStream, type Mutations } from '@latchkey/coherence';
+import { type Judge, type Value } from '@latchkey/facts';
 import { type roleV1 } from '@latchkey/proto';
 import { type PromisedClient } from '@latchkey/service';
 import { type FactSource } from './fact-source';
 import { type KeyStore } from './key-store';
 import { type LegacySunsetStore } from './legacy-sunset-store';
 import { type TokenOwnerStore } from './token-owner-store';
+
+/** The SDK holders of this replica. */
+export interface Holders {
+  readonly parameters: { readonly leaseMs: number; readonly pollMs: number };
+  open(process: string, stream: HolderStream<Value>): HolderEnd;
+}
 
 /** What RPCs work with; built once, in app.ts. */
 export interface Deps {
@@ -15,6 +21,7 @@ export interface Deps {
   readonly sunsets: LegacySunsetStore;
   readonly source: FactSource;
   readonly judge: Judge;
+  readonly holders: Holders;
   readonly bindings: PromisedClient<typeof roleV1.BindingServiceClient>;
   /** Epoch milliseconds. */
   readonly now: () => number;

@@ -124,3 +124,21 @@ export function keyGone(keyId: string): AppError {
     metadata: { key_id: keyId },
   });
 }
+
+/** @param kinds of entities that the holder could not be told to forget */
+export function holderTooOld(kinds: readonly string[]): AppError {
+  return new AppError({
+    code: 'FAILED_PRECONDITION',
+    reason: 'HOLDER_TOO_OLD',
+    message: 'the holder does not know every kind of entity that decisions depend on here: use a newer client',
+    metadata: { kinds: kinds.join(',') },
+  });
+}
+
+export function holderMessageOutOfPlace(): AppError {
+  return new AppError({
+    code: 'INVALID_ARGUMENT',
+    reason: 'OUT_OF_PLACE',
+    message: 'the first message of a holder is hello, and no other one is',
+  });
+}

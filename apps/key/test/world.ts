@@ -215,6 +215,10 @@ export async function startWorld() {
     sunsets,
     source,
     judge: judge({ memory: readingEachTime(source, () => clock.now()), brand: 'lk' }),
+    holders: {
+      parameters: { leaseMs: 5_000, pollMs: 200 },
+      open: () => ({ said: () => undefined, closed: () => undefined }),
+    },
     bindings: bindings.client,
     now: () => clock.now(),
     brand: 'lk',

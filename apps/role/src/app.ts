@@ -1,3 +1,4 @@
+import { connectLatchkey, latchkeyGuard } from '@latchkey/client';
 import { readFile } from 'node:fs/promises';
 import {
   auditTable,
@@ -9,14 +10,13 @@ import {
   OutboxRelay,
   ping,
 } from '@latchkey/coherence';
-import { auditV1, identityV1, keyV1, roleV1 } from '@latchkey/proto';
+import { auditV1, identityV1, roleV1 } from '@latchkey/proto';
 import {
   client,
   connect,
   createLogger,
   inOrder,
   type Logger,
-  remoteGuard,
   type RunningApp,
   service,
   type ServiceRegistration,
@@ -37,6 +37,9 @@ import { roleTable } from './role-service';
 import { roleStore } from './role-store';
 import { apply } from './rpc/apply-catalogue';
 import { seatStore } from './seat-store';
+
+/** What is remembered of those who call this service. */
+const GUARD_MEMORY = { entitiesPerKind: 50_000, unknown: 10_000 };
 
 const DATABASE = 'latchkey_role';
 
@@ -72,7 +75,8 @@ export async function startRoleApp(config: RoleConfig, options: RoleOptions = {}
       return channel;
     };
     const identity = client(identityV1.FactServiceClient, dial('identity', config.identityAddress));
-    const authorization = client(keyV1.AuthorizationServiceClient, dial('key', config.keyAddress));
+    const latchkey = connectLatchkey({ address: config.keyAddress, tls: config.tls, memory: GUARD_MEMORY, log });
+    onStop(() => latchkey.close());
 
     const deps: Deps = {
       mutations: new Mutations({ connection: database, log, checkpoint, now, barrier }),
@@ -94,8 +98,7 @@ export async function startRoleApp(config: RoleConfig, options: RoleOptions = {}
       tls: config.tls,
       services: roleServices(deps, config.operators),
       frontEnds: config.frontEnds,
-      guard: remoteGuard({
-        authorization,
+      guard: latchkeyGuard(latchkey, {
         findMember: async (organizationId, userId, ctx) => {
           const { fact } = await identity.findMemberFact({ organizationId, userId }, ctx);
           const { ACTIVE, SUSPENDED } = identityV1.MemberLiveness;

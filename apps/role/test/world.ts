@@ -3,7 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CatalogueFact, decide, type PrincipalFact, PermissionSet, type RoleFact } from '@latchkey/decision';
 import { auditV1, identityV1, keyV1, roleV1 } from '@latchkey/proto';
-import { callerOnly, createLogger, type Logger, rpc, type RpcTable, service, startServer } from '@latchkey/service';
+import {
+  AppError,
+  callerOnly,
+  createLogger,
+  type Logger,
+  rpc,
+  type RpcTable,
+  service,
+  startServer,
+  stream,
+} from '@latchkey/service';
 import {
   type As,
   createPki,
@@ -183,6 +193,10 @@ export class World {
       batchAuthorize: rpc(callerOnly('role'), () => Promise.reject(new Error('no keys in these tests'))),
       introspectKey: rpc(callerOnly('role'), () => Promise.reject(new Error('no keys in these tests'))),
       authorizeUser: rpc(callerOnly('role'), (request: keyV1.AuthorizeUserRequest) => this.authorizeUser(request)),
+      // No memory in these tests: every decision is asked for.
+      watchGrants: stream(callerOnly('role'), () => {
+        throw new AppError({ code: 'UNAVAILABLE', reason: 'NO_MEMORY', message: 'not in these tests' });
+      }),
     } satisfies RpcTable<keyV1.AuthorizationServiceService>;
 
     for (const [name, listen, registration] of [

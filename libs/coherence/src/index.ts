@@ -17,5 +17,5 @@ export { auditTable } from './audit-service';
 export { startOverIfDuplicate } from './transaction';
 export { CATALOGUE_ID, ENTITY_KINDS, type EntityKind, membershipHash } from './entities';
 export { type BarrierWrapper, type Coherence, openCoherence } from './live/coherence';
-export { LiveReplica } from './live/live-replica';
+export { type HolderEnd, type HolderStream, LiveReplica } from './live/live-replica';
 export { type Attempt, type Clock, type Entity, type FillResult, type Subject, type View } from './protocol';

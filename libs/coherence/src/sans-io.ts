@@ -2,3 +2,4 @@
 export * from './protocol';
 export * from './entities';
 export { systemClock } from './live/clock';
+export { checking, type Deciding, type Resume } from './live/checking';

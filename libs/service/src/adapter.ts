@@ -144,7 +144,7 @@ async function serve(
   return method.definition.responseSerialize(response);
 }
 
-function callLog(rpc: string, caller: string | undefined, metadata: grpc.Metadata, log: Logger): Logger {
+export function callLog(rpc: string, caller: string | undefined, metadata: grpc.Metadata, log: Logger): Logger {
   const traceId = TRACEPARENT.exec(traceparentOf(metadata) ?? '')?.[1];
   return log.child({ rpc, caller, ...(traceId && { traceId }) });
 }

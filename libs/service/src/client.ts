@@ -35,6 +35,8 @@ export interface ConnectOptions {
   readonly log?: Logger;
   /** Largest response, bytes. Default 1 MiB: a page of a list is larger than any request. */
   readonly messageBytes?: number;
+  /** `round_robin`: calls take turns over every address that the name stands for. Default: all go to one of them. */
+  readonly loadBalancing?: 'pick_first' | 'round_robin';
   /** After how long in CONNECTING the channel is built anew, ms. Default 20 s. */
   readonly stuckMs?: number;
 }
@@ -43,7 +45,24 @@ export interface ConnectOptions {
 export interface Connection {
   readonly address: string;
   call<Req, Res>(method: grpc.MethodDefinition<Req, Res>, request: Req, outgoing: Outgoing): Promise<Res>;
+  /** Opens a stream in both directions. It has no deadline: it lasts until one of the ends ends it. */
+  open<Req, Res>(method: grpc.MethodDefinition<Req, Res>, end: StreamEnd<Res>): OpenStream<Req>;
   close(): void;
+}
+
+/** This end of a stream. */
+export interface StreamEnd<Res> {
+  received(message: Res): void;
+  /** It is over, for whatever reason; called once. */
+  closed(error: AppError | undefined): void;
+}
+
+export interface OpenStream<Req> {
+  send(message: Req): void;
+  /** Sends what waits to be sent, and nothing more. */
+  end(): void;
+  /** Gives it up at once. */
+  cancel(): void;
 }
 
 interface Generated {
@@ -57,17 +76,21 @@ type Call<Method> = Method extends {
   ? (request: Req, outgoing: Outgoing) => Promise<Res>
   : never;
 
-/** The methods of a generated client, with promises. */
+/** The methods of a generated client that are no streams, with promises. */
 export type PromisedClient<Client extends Generated> = {
-  readonly [Method in keyof Client['service']]: Call<Client['service'][Method]>;
+  readonly [
+    Method in keyof Client['service'] as Client['service'][Method] extends { requestStream: false } ? Method : never
+  ]: Call<Client['service'][Method]>;
 };
 
 /** `const members = client(identityV1.MemberServiceClient, connection); await members.getMember({ … }, ctx)` */
 export function client<Client extends Generated>(generated: Client, connection: Connection): PromisedClient<Client> {
-  const methods = Object.entries(generated.service).map(([name, method]) => [
-    name,
-    (request: unknown, outgoing: Outgoing) => connection.call(method, request, outgoing),
-  ]);
+  const methods = Object.entries(generated.service)
+    .filter(([, method]) => !method.requestStream && !method.responseStream)
+    .map(([name, method]) => [
+      name,
+      (request: unknown, outgoing: Outgoing) => connection.call(method, request, outgoing),
+    ]);
   // Object.fromEntries cannot relate each name to its own types; Call<> above says what each entry is.
   return Object.fromEntries(methods) as PromisedClient<Client>;
 }
@@ -76,7 +99,7 @@ const STUCK_MS = 20_000;
 const BAD_CERTIFICATES = 'new certificates cannot be used, the old ones go on';
 
 // Retries are for calls that did not get through; throttled, so that they do not feed an outage.
-const SERVICE_CONFIG = JSON.stringify({
+const SERVICE_CONFIG = {
   methodConfig: [
     {
       name: [{}],
@@ -90,7 +113,7 @@ const SERVICE_CONFIG = JSON.stringify({
     },
   ],
   retryThrottling: { maxTokens: 10, tokenRatio: 0.1 },
-});
+};
 
 /** @throws Error naming a certificate file that cannot be used. An unreachable address shows with the first call. */
 export function connect(options: ConnectOptions): Connection {
@@ -103,7 +126,10 @@ export function connect(options: ConnectOptions): Connection {
   });
   const open = () =>
     new grpc.Client(address, credentials, {
-      'grpc.service_config': SERVICE_CONFIG,
+      'grpc.service_config': JSON.stringify({
+        ...SERVICE_CONFIG,
+        loadBalancingConfig: [{ [options.loadBalancing ?? 'pick_first']: {} }],
+      }),
       'grpc.enable_channelz': 0,
       'grpc.use_local_subchannel_pool': 1,
       'grpc.max_receive_message_length': options.messageBytes ?? 1024 * 1024,
@@ -140,6 +166,7 @@ export function connect(options: ConnectOptions): Connection {
       await checkpoint?.(`${step}:after`);
       return answer;
     },
+    open: (method, end) => openStream(live(), method, end),
     close: () => current.close(),
   };
 }
@@ -172,6 +199,29 @@ function invoke<Req, Res>(
     const cancel = () => call.cancel();
     signal?.addEventListener('abort', cancel, { once: true });
   });
+}
+
+function openStream<Req, Res>(
+  channel: grpc.Client,
+  method: grpc.MethodDefinition<Req, Res>,
+  end: StreamEnd<Res>,
+): OpenStream<Req> {
+  const call = channel.makeBidiStreamRequest(
+    method.path,
+    (value: Req) => method.requestSerialize(value),
+    (bytes) => method.responseDeserialize(bytes),
+  );
+  let failure: AppError | undefined;
+  call.on('data', (message: Res) => end.received(message));
+  call.on('error', (error: Error) => {
+    failure = fromServiceError(error as grpc.ServiceError, stepName(method.path));
+  });
+  call.on('status', () => setImmediate(() => end.closed(failure)));
+  return {
+    send: (message) => void call.write(message),
+    end: () => void call.end(),
+    cancel: () => call.cancel(),
+  };
 }
 
 // The reason of an aborted signal tells a deadline from a client that hung up.

@@ -17,7 +17,6 @@ export {
 export { granting } from './granting';
 export { orGone } from './or-gone';
 export { bearerRefused, organizationNotFound, permissionMissing, workspaceNotFound } from './refusals';
-export { remoteGuard, type RemoteGuardOptions } from './remote-guard';
 export { callerOnly, permission, permissionOn, type Rule, self, selfUser, signedInUser } from './rules';
 export {
   describeRules,
@@ -27,6 +26,9 @@ export {
   type RuleRow,
   service,
   type ServiceRegistration,
+  stream,
+  type StreamHandler,
+  type StreamPeer,
   unguarded,
 } from './registration';
 export { contractServices } from './contract';
@@ -38,6 +40,7 @@ export {
   connect,
   type Connection,
   type ConnectOptions,
+  type OpenStream,
   type Outgoing,
   type PromisedClient,
   within,

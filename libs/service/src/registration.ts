@@ -1,6 +1,8 @@
 import type * as grpc from '@grpc/grpc-js';
 import { contract, describedService, isMutation } from './contract';
 import { type CallContext } from './context';
+import { type AppError } from './errors';
+import { type Logger } from './logger';
 import { type Rule } from './rules';
 
 /** One RPC: who may call it, and what it does. */
@@ -9,12 +11,43 @@ export interface RpcEntry<Req, Res> {
   readonly handle: (request: Req, ctx: CallContext) => Promise<Res>;
 }
 
+/** One RPC that streams in both directions; between services only. */
+export interface StreamEntry<Req, Res> {
+  readonly rule: Rule<CallContext>;
+  /** Begins a stream, whose caller the rule has let in. An AppError that it throws ends the stream. */
+  readonly open: (peer: StreamPeer<Res>, about: StreamContext) => StreamHandler<Req>;
+}
+
+/** The other end. */
+export interface StreamPeer<Res> {
+  send(message: Res): void;
+  /** Ends the stream; `closed` of the handler follows. */
+  end(error?: AppError): void;
+}
+
+export interface StreamContext {
+  /** The name in the caller's certificate. */
+  readonly caller: string;
+  readonly log: Logger;
+}
+
+/** What a stream does. An AppError thrown by it ends the stream. */
+export interface StreamHandler<Req> {
+  received(message: Req): void;
+  /** The stream has lasted long enough and will be cut in a few seconds. */
+  expiring(): void;
+  /** It is over, for whatever reason; called once. */
+  closed(): void;
+}
+
 type RequestOf<M> = M extends { requestDeserialize: (bytes: Buffer) => infer Req } ? Req : never;
 type ResponseOf<M> = M extends { responseDeserialize: (bytes: Buffer) => infer Res } ? Res : never;
 
 /** An entry for every method of a generated service definition: `satisfies` makes a gap a type error. */
 export type RpcTable<Definition> = {
-  readonly [Method in keyof Definition]: RpcEntry<RequestOf<Definition[Method]>, ResponseOf<Definition[Method]>>;
+  readonly [Method in keyof Definition]: Definition[Method] extends { requestStream: true; responseStream: true }
+    ? StreamEntry<RequestOf<Definition[Method]>, ResponseOf<Definition[Method]>>
+    : RpcEntry<RequestOf<Definition[Method]>, ResponseOf<Definition[Method]>>;
 };
 
 /** A service with its table, ready to be mounted. The types of its messages have done their work and are gone. */
@@ -22,7 +55,7 @@ export interface ServiceRegistration {
   /** `latchkey.identity.v1.MemberService`. */
   readonly name: string;
   readonly definition: grpc.ServiceDefinition;
-  readonly table: Readonly<Record<string, RpcEntry<unknown, unknown> | undefined>>;
+  readonly table: Readonly<Record<string, RpcEntry<unknown, unknown> | StreamEntry<unknown, unknown> | undefined>>;
 }
 
 /** Binds a handler to its rule; the handler's context is the one that the rule provides. */
@@ -32,6 +65,14 @@ export function rpc<Req, Res, C extends CallContext>(
 ): RpcEntry<Req, Res> {
   // The adapter hands the handler exactly what this rule's admit() returned, which is a C.
   return { rule, handle: (request, ctx) => handler(request, ctx as C) };
+}
+
+/** Binds a stream to its rule, which has to be callerOnly. */
+export function stream<Req, Res>(
+  rule: Rule<CallContext>,
+  open: (peer: StreamPeer<Res>, about: StreamContext) => StreamHandler<Req>,
+): StreamEntry<Req, Res> {
+  return { rule, open };
 }
 
 export function service<Definition extends grpc.ServiceDefinition>(
@@ -95,8 +136,11 @@ export function registrationProblems(registrations: readonly ServiceRegistration
   for (const { name, table } of registrations.filter((r) => known.includes(r.name))) {
     for (const method of describedService(name).methods) {
       const where = `${name}/${method.name}`;
-      if (method.methodKind !== 'unary') problems.push(`${where} is a stream, which this server does not serve`);
-      const description = table[method.localName]?.rule.description;
+      const entry = table[method.localName];
+      const description = entry?.rule.description;
+      const served = entry && 'open' in entry ? 'bidi_streaming' : 'unary';
+      if (method.methodKind !== served) problems.push(`${where} is ${method.methodKind}, and its entry ${served}`);
+      if (served !== 'unary' && description?.kind !== 'callerOnly') problems.push(`${where} streams for an actor`);
       if (description?.needsGuard && !guarded) problems.push(`${where} needs a guard, and the server has none`);
       for (const field of Object.values(description?.fields ?? {})) {
         if (!method.input.fields.some((f) => f.localName === field)) {

@@ -6,10 +6,12 @@ import { type AdapterOptions, type OnRefused, unary } from './adapter';
 import { assertFree } from './listen';
 import { contract, describedService } from './contract';
 import { type Guard } from './context';
+import { AppError } from './errors';
 import { Health, HEALTH_SERVICE, healthFiles } from './health';
 import { type Logger } from './logger';
 import { registrationProblems, type ServiceRegistration } from './registration';
 import { shutDown } from './shutdown';
+import { duplex, type StreamOptions } from './stream';
 import { type TlsFiles, WatchedCertificates } from './tls';
 
 export interface Limits {
@@ -19,6 +21,10 @@ export interface Limits {
   readonly deadlineMs: number;
   /** Calls at once; more get RESOURCE_EXHAUSTED. Default 2000. */
   readonly running: number;
+  /** Streams at once; more get RESOURCE_EXHAUSTED. Default 1000. */
+  readonly streams: number;
+  /** Longest stream, ms. Default one hour. */
+  readonly streamMs: number;
   /** Between NOT_SERVING and the refusal of new connections, ms: load balancers need a moment. Default 250. */
   readonly drainMs: number;
   /** For running calls to end after that, ms. Default 10 s. */
@@ -31,6 +37,8 @@ const DEFAULTS: Limits = {
   messageBytes: 64 * 1024,
   deadlineMs: 10_000,
   running: 2_000,
+  streams: 1_000,
+  streamMs: 3_600_000,
   drainMs: 250,
   graceMs: 10_000,
   certificatesMs: 5_000,
@@ -49,6 +57,8 @@ export interface ServerOptions {
   readonly onRefused?: OnRefused;
   /** Resolves while this process's own store answers. Asked each second; it makes health SERVING or not. */
   readonly ready: () => Promise<void>;
+  /** Called when the server stops, once load balancers had their moment and before streams and calls are ended. */
+  readonly beforeEnd?: () => Promise<void>;
   readonly limits?: Partial<Limits>;
 }
 
@@ -78,13 +88,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     'grpc.max_concurrent_streams': 1_000,
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 10_000,
-    // Connections outlive the authority that vouched for them: five minutes at most.
+    // Connections outlive the authority that vouched for them: after five minutes they take no new calls, and end with the
+    // last that runs on them.
     'grpc.max_connection_age_ms': 300_000,
-    'grpc.max_connection_age_grace_ms': limits.deadlineMs + 5_000,
+    'grpc.max_connection_age_grace_ms': Math.max(limits.deadlineMs, limits.streamMs) + 15_000,
   });
   tolerateResets(server);
 
   const running = new Set<symbol>();
+  const streams: StreamOptions['streams'] = new Set();
   mount(server, services, {
     frontEnds: new Set(options.frontEnds),
     guard: options.guard,
@@ -93,6 +105,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     deadlineMs: limits.deadlineMs,
     maxRunning: limits.running,
     running,
+    maxStreams: limits.streams,
+    streamMs: limits.streamMs,
+    streams,
   });
   const names = services.map((s) => s.name);
   const health = new Health(names, options.ready, log);
@@ -110,11 +125,22 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return {
     port,
     setServing: (serving) => health.set(serving),
-    stop: () => (stopped ??= stop(server, health, running, limits)),
+    stop: () =>
+      (stopped ??= (async () => {
+        health.stop();
+        await sleep(limits.drainMs);
+        await options.beforeEnd?.();
+        for (const end of streams) end(stopping());
+        await shutDown(server, running, limits);
+      })()),
   };
 }
 
-function mount(server: grpc.Server, services: readonly ServiceRegistration[], options: AdapterOptions): void {
+function mount(
+  server: grpc.Server,
+  services: readonly ServiceRegistration[],
+  options: AdapterOptions & StreamOptions,
+): void {
   for (const { name, definition, table } of services) {
     const methods = describedService(name).methods;
     const implementation: grpc.UntypedServiceImplementation = {};
@@ -126,10 +152,9 @@ function mount(server: grpc.Server, services: readonly ServiceRegistration[], op
       if (!method || !entry) throw new Error(`${name}/${descriptor.name} has no rule`);
       // Decoding and encoding happen in the adapter: in its order, and with its errors.
       bytesOnly[key] = { ...method, requestDeserialize: (bytes) => bytes, responseSerialize: (bytes) => bytes };
-      implementation[key] = unary(
-        { name: `${name}/${descriptor.name}`, descriptor, definition: method, entry },
-        options,
-      );
+      const named = { name: `${name}/${descriptor.name}`, descriptor, definition: method };
+      implementation[key] =
+        'open' in entry ? duplex({ ...named, entry }, options) : unary({ ...named, entry }, options);
     }
     server.addService(bytesOnly, implementation);
   }
@@ -159,8 +184,11 @@ async function bind(server: grpc.Server, listen: string, credentials: grpc.Serve
   });
 }
 
-async function stop(server: grpc.Server, health: Health, running: Set<symbol>, limits: Limits): Promise<void> {
-  health.stop();
-  await sleep(limits.drainMs);
-  await shutDown(server, running, limits);
+function stopping(): AppError {
+  return new AppError({
+    code: 'UNAVAILABLE',
+    reason: 'STOPPING',
+    message: 'this server stops; another one may answer',
+    retryAfterMs: 100,
+  });
 }

@@ -21,6 +21,9 @@ import {
   type ServerOptions,
   type ServiceRegistration,
   startServer,
+  stream,
+  type StreamHandler,
+  type StreamPeer,
 } from '@latchkey/service';
 import { createPki, issueLeaf, openClient, type Pki, type TlsFiles, writeLeaf } from '@latchkey/testing';
 
@@ -50,6 +53,7 @@ export interface Behaviour {
   authorize: Guard['authorize'];
   identify: Guard['identify'];
   refused: OnRefused;
+  stream: (peer: StreamPeer<keyV1.WatchGrantsResponse>) => StreamHandler<keyV1.WatchGrantsRequest>;
   ready: () => Promise<void>;
 }
 
@@ -68,6 +72,7 @@ const defaults: Behaviour = {
     Promise.resolve({ reason: 'ALLOWED', principal: credential.kind === 'key' ? MEMBER_BY_KEY : MEMBER }),
   refused: () => Promise.resolve(),
   ready: () => Promise.resolve(),
+  stream: () => ({ received: () => undefined, expiring: () => undefined, closed: () => undefined }),
 };
 
 export class World {
@@ -140,6 +145,7 @@ export class World {
       introspectKey: rpc(callerOnly('ops'), () =>
         Promise.resolve({ active: false, reason: answer.reason, principal: undefined, legacy: undefined }),
       ),
+      watchGrants: stream(callerOnly('ops'), (peer: StreamPeer<keyV1.WatchGrantsResponse>) => does.stream(peer)),
     } satisfies RpcTable<keyV1.AuthorizationServiceService>;
     return [
       service(identityV1.WorkspaceServiceService, workspaces),

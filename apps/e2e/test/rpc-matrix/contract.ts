@@ -7,10 +7,12 @@ import { type CallOptions, type Endpoints, openClient } from '@latchkey/testing'
 const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, Buffer.from(DESCRIPTOR_SET_BASE64, 'base64')));
 const validator = createValidator({ registry });
 
-/** Every RPC of the contract, as "identity.v1.MemberService/AddMember". */
+/** Every unary RPC of the contract, as "identity.v1.MemberService/AddMember". The one stream has watch-grants.test.ts. */
 export const CONTRACT_RPCS: string[] = [...registry]
   .filter((desc) => desc.kind === 'service')
-  .flatMap((service) => service.methods.map((method) => `${service.typeName}/${method.name}`))
+  .flatMap((service) => service.methods)
+  .filter((method) => method.methodKind === 'unary' || method.name !== 'WatchGrants')
+  .map((method) => `${method.parent.typeName}/${method.name}`)
   .filter((rpc) => rpc.startsWith('latchkey.'))
   .map((rpc) => rpc.replace(/^latchkey\./, ''));
 

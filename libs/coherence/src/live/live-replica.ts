@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { AppError, type Logger } from '@latchkey/service';
+import { type Logger } from '@latchkey/service';
 import {
   type CacheLimits,
-  Check,
   type Clock,
+  type DownMessage,
   type Evaluate,
   type FillEnd,
   type FillResult,
@@ -11,9 +11,10 @@ import {
   Pruner,
   Replica,
   type ReplicaEffect,
-  type Step,
   type Subject,
+  type UpMessage,
 } from '../protocol';
+import { checking, type Deciding } from './checking';
 import { systemClock } from './clock';
 import { type EpochChannel, HMAC } from './epoch-channel';
 import { type EpochStore } from './epoch-store';
@@ -31,10 +32,24 @@ export interface LiveReplicaOptions<V> {
   readonly clock?: () => Clock;
 }
 
-/** One check that waits for a fill. */
-interface Waiter<V> {
-  resume(end: FillEnd<Waiter<V>, V>, clock: Clock): void;
+/** Whoever waits for a fill: a check, or an SDK holder that asked for the entry. */
+type Waiter<V> = (end: FillEnd<unknown, V>) => void;
+
+/** The stream to one SDK holder, as the replica uses it. */
+export interface HolderStream<V> {
+  send(message: DownMessage<V>): void;
+  end(): void;
 }
+
+/** What the replica is told of one SDK holder. */
+export interface HolderEnd {
+  said(message: UpMessage): void;
+  /** Its stream is gone. */
+  closed(): void;
+}
+
+/** Fetches of one holder at once; what it asks for beyond is unreadable at the moment. */
+const MOST_FETCHES = 1_000;
 
 const TICK_MS = 25;
 /** For the first lease to come, and for a leaving replica to be let go, ms. */
@@ -45,6 +60,9 @@ export class LiveReplica<V> {
   readonly #options: Required<LiveReplicaOptions<V>>;
   readonly #replica: Replica<Waiter<V>, V>;
   readonly #pruner: Pruner;
+  readonly #deciding: Deciding<V>;
+  readonly #streams = new Map<string, HolderStream<V>>();
+  #opened = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: LiveReplicaOptions<V>) {
@@ -53,6 +71,13 @@ export class LiveReplica<V> {
     const identify = (): string => randomBytes(12).toString('hex');
     this.#replica = new Replica({ parameters, kinds, limits, authenticator: HMAC, identify });
     this.#pruner = new Pruner(parameters);
+    this.#deciding = {
+      gate: this.#replica,
+      view: this.#replica.cache,
+      clock: this.#options.clock,
+      maxRestarts: parameters.maxRestarts,
+      wait: (subject, resume) => this.#await(subject, ({ outcome, result }) => resume(outcome, result)),
+    };
     channel.subscribe((message) => this.#do(this.#replica.heard(message, this.#options.clock())));
   }
 
@@ -92,39 +117,40 @@ export class LiveReplica<V> {
    * @throws AppError UNAVAILABLE with a retry hint, without a lease or when facts cannot be read
    */
   check<A>(evaluate: Evaluate<V, A>): A | Promise<A> {
-    const { clock, parameters } = this.#options;
-    const { cache } = this.#replica;
-    const now = clock();
-    // The hot path, without anything that only a check that waits needs.
-    const attempt = this.#replica.mayServe(now) ? evaluate(cache, now) : undefined;
-    if (attempt && 'answer' in attempt) return attempt.answer;
-    const check = new Check(evaluate, this.#replica, cache, { maxRestarts: parameters.maxRestarts });
-    const step = check.step(now);
-    if (step.kind === 'answer') return step.answer;
-    return new Promise<A>((resolve, reject) => this.#advance(check, step, resolve, reject));
+    return checking(this.#deciding, evaluate);
   }
 
-  #advance<A>(
-    check: Check<V, A>,
-    step: Step<A>,
-    resolve: (answer: A) => void,
-    reject: (error: AppError) => void,
-  ): void {
-    if (step.kind === 'answer') resolve(step.answer);
-    else if (step.kind === 'unavailable') reject(unavailable(step.reason));
-    else {
-      this.#await(step.subject, {
-        resume: ({ outcome, result }, clock) => {
-          let next: Step<A>;
-          try {
-            next = check.resume(outcome, result, clock);
-          } catch (error) {
-            return reject(toUnavailable(error));
-          }
-          this.#advance(check, next, resolve, reject);
-        },
+  /** A new SDK holder on a stream of its own; `client` names the process behind it, also over its next stream. */
+  openHolder(client: string, stream: HolderStream<V>): HolderEnd {
+    const id = String(++this.#opened);
+    const { clock } = this.#options;
+    let fetches = 0;
+    const serve = (subject: Subject, attempt: number): void => {
+      const entry = this.#replica.sendEntry(id, subject, clock());
+      if (entry) {
+        fetches -= 1;
+        return this.#do(entry);
+      }
+      this.#await(subject, ({ outcome }) => {
+        if (outcome !== 'failed' && attempt < this.#options.parameters.maxRestarts) return serve(subject, attempt + 1);
+        fetches -= 1;
+        this.#do(this.#replica.refuseEntry(id, subject));
       });
-    }
+    };
+    this.#streams.set(id, stream);
+    this.#replica.holderOpened(id, client);
+    return {
+      said: (message) => {
+        if (message.type !== 'fetch') return this.#do(this.#replica.holderSaid(id, message, clock()));
+        if (fetches >= MOST_FETCHES) return this.#do(this.#replica.refuseEntry(id, message.subject));
+        fetches += 1;
+        serve(message.subject, 0);
+      },
+      closed: () => {
+        this.#streams.delete(id);
+        this.#replica.holderClosed(id);
+      },
+    };
   }
 
   #await(subject: Subject, waiter: Waiter<V>): void {
@@ -142,13 +168,15 @@ export class LiveReplica<V> {
   }
 
   #ended(end: FillEnd<Waiter<V>, V>): void {
-    for (const waiter of end.waiters) waiter.resume(end, this.#options.clock());
+    for (const resume of end.waiters) resume(end);
   }
 
   #do(effects: readonly ReplicaEffect<V>[]): void {
     for (const effect of effects) {
       if (effect.kind === 'broadcast') this.#options.channel.publish(effect.message);
       else if (effect.kind === 'store') this.#execute(effect);
+      else if (effect.kind === 'send') this.#streams.get(effect.stream)?.send(effect.message);
+      else if (effect.kind === 'end') this.#streams.get(effect.stream)?.end();
     }
   }
 
@@ -169,20 +197,4 @@ export class LiveReplica<V> {
       },
     );
   }
-}
-
-const REASONS = {
-  NO_LEASE: 'this replica has no lease: it cannot know what has been revoked',
-  FACTS_UNREADABLE: 'the facts for this decision cannot be read',
-  DISTURBED: 'the facts for this decision are changing too quickly',
-} as const;
-
-function unavailable(reason: keyof typeof REASONS): AppError {
-  return new AppError({ code: 'UNAVAILABLE', reason, message: REASONS[reason], retryAfterMs: 200 });
-}
-
-function toUnavailable(cause: unknown): AppError {
-  return cause instanceof AppError
-    ? cause
-    : new AppError({ code: 'INTERNAL', reason: 'INTERNAL', message: 'internal error', cause });
 }

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from latchkey.key.v1 import grants_pb2 as latchkey_dot_key_dot_v1_dot_grants__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#latchkey/key/v1/authorization.proto\x12\x0flatchkey.key.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\x01\n\tPrincipal\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12!\n\x0cprincipal_id\x18\x02 \x01(\tR\x0bprincipalId\x12\x17\n\x07user_id\x18\x03 \x01(\tR\x06userId\x12\x15\n\x06key_id\x18\x04 \x01(\tR\x05keyId\x12\x1a\n\x08narrowed\x18\x05 \x01(\x08R\x08narrowed\"K\n\x0cLegacyNotice\x12;\n\x0bsunset_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nsunsetTime\"\x90\x01\n\x10\x41uthorizeRequest\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x1e\n\npermission\x18\x02 \x01(\tR\npermission\x12!\n\x0cworkspace_id\x18\x03 \x01(\tR\x0bworkspaceId\x12\'\n\x0forganization_id\x18\x04 \x01(\tR\x0eorganizationId\"\xf8\x01\n\x11\x41uthorizeResponse\x12\x18\n\x07\x61llowed\x18\x01 \x01(\x08R\x07\x61llowed\x12\x37\n\x06reason\x18\x02 \x01(\x0e\x32\x1f.latchkey.key.v1.DecisionReasonR\x06reason\x12\x1f\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\tR\ndecisionId\x12\x38\n\tprincipal\x18\x04 \x01(\x0b\x32\x1a.latchkey.key.v1.PrincipalR\tprincipal\x12\x35\n\x06legacy\x18\x05 \x01(\x0b\x32\x1d.latchkey.key.v1.LegacyNoticeR\x06legacy\"R\n\x15\x42\x61tchAuthorizeRequest\x12\x39\n\x06\x63hecks\x18\x01 \x03(\x0b\x32!.latchkey.key.v1.AuthorizeRequestR\x06\x63hecks\"Y\n\x16\x42\x61tchAuthorizeResponse\x12?\n\x07results\x18\x01 \x03(\x0b\x32%.latchkey.key.v1.BatchAuthorizeResultR\x07results\"\x98\x01\n\x14\x42\x61tchAuthorizeResult\x12@\n\x08response\x18\x01 \x01(\x0b\x32\".latchkey.key.v1.AuthorizeResponseH\x00R\x08response\x12\x33\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1b.latchkey.key.v1.CheckErrorH\x00R\x05\x65rrorB\t\n\x07outcome\"\x7f\n\nCheckError\x12\x16\n\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12?\n\nviolations\x18\x03 \x03(\x0b\x32\x1f.latchkey.key.v1.FieldViolationR\nviolations\"\\\n\x0e\x46ieldViolation\x12\x14\n\x05\x66ield\x18\x01 \x01(\tR\x05\x66ield\x12\x12\n\x04rule\x18\x02 \x01(\tR\x04rule\x12 \n\x0b\x64\x65scription\x18\x03 \x01(\tR\x0b\x64\x65scription\"\x9b\x01\n\x14\x41uthorizeUserRequest\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x12\x1e\n\npermission\x18\x02 \x01(\tR\npermission\x12!\n\x0cworkspace_id\x18\x03 \x01(\tR\x0bworkspaceId\x12\'\n\x0forganization_id\x18\x04 \x01(\tR\x0eorganizationId\"\xc5\x01\n\x15\x41uthorizeUserResponse\x12\x18\n\x07\x61llowed\x18\x01 \x01(\x08R\x07\x61llowed\x12\x37\n\x06reason\x18\x02 \x01(\x0e\x32\x1f.latchkey.key.v1.DecisionReasonR\x06reason\x12\x1f\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\tR\ndecisionId\x12\x38\n\tprincipal\x18\x04 \x01(\x0b\x32\x1a.latchkey.key.v1.PrincipalR\tprincipal\"(\n\x14IntrospectKeyRequest\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\"\xd9\x01\n\x15IntrospectKeyResponse\x12\x16\n\x06\x61\x63tive\x18\x01 \x01(\x08R\x06\x61\x63tive\x12\x37\n\x06reason\x18\x02 \x01(\x0e\x32\x1f.latchkey.key.v1.DecisionReasonR\x06reason\x12\x38\n\tprincipal\x18\x03 \x01(\x0b\x32\x1a.latchkey.key.v1.PrincipalR\tprincipal\x12\x35\n\x06legacy\x18\x04 \x01(\x0b\x32\x1d.latchkey.key.v1.LegacyNoticeR\x06legacy*\xd7\x04\n\x0e\x44\x65\x63isionReason\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44\x45\x43ISION_REASON_ALLOWED\x10\x01\x12!\n\x1d\x44\x45\x43ISION_REASON_MALFORMED_KEY\x10\x02\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_UNKNOWN_KEY\x10\x03\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_KEY_EXPIRED\x10\x04\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_KEY_REVOKED\x10\x05\x12 \n\x1c\x44\x45\x43ISION_REASON_KEY_DISABLED\x10\x06\x12#\n\x1f\x44\x45\x43ISION_REASON_KEY_ROTATED_OUT\x10\x07\x12%\n!DECISION_REASON_PRINCIPAL_REMOVED\x10\x08\x12\'\n#DECISION_REASON_PRINCIPAL_SUSPENDED\x10\t\x12%\n!DECISION_REASON_LEGACY_KEY_SUNSET\x10\n\x12&\n\"DECISION_REASON_UNKNOWN_PERMISSION\x10\x0b\x12\"\n\x1e\x44\x45\x43ISION_REASON_SCOPE_REQUIRED\x10\x0c\x12\'\n#DECISION_REASON_WORKSPACE_NOT_FOUND\x10\r\x12&\n\"DECISION_REASON_WRONG_ORGANIZATION\x10\x0e\x12&\n\"DECISION_REASON_PERMISSION_MISSING\x10\x0f\x32\xa1\x03\n\x14\x41uthorizationService\x12W\n\tAuthorize\x12!.latchkey.key.v1.AuthorizeRequest\x1a\".latchkey.key.v1.AuthorizeResponse\"\x03\x90\x02\x01\x12\x66\n\x0e\x42\x61tchAuthorize\x12&.latchkey.key.v1.BatchAuthorizeRequest\x1a\'.latchkey.key.v1.BatchAuthorizeResponse\"\x03\x90\x02\x01\x12\x63\n\rAuthorizeUser\x12%.latchkey.key.v1.AuthorizeUserRequest\x1a&.latchkey.key.v1.AuthorizeUserResponse\"\x03\x90\x02\x01\x12\x63\n\rIntrospectKey\x12%.latchkey.key.v1.IntrospectKeyRequest\x1a&.latchkey.key.v1.IntrospectKeyResponse\"\x03\x90\x02\x01\x42Z\n\x13\x64\x65v.latchkey.key.v1B\x12\x41uthorizationProtoP\x01Z-latchkey.dev/clients/go/latchkey/key/v1;keyv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#latchkey/key/v1/authorization.proto\x12\x0flatchkey.key.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1clatchkey/key/v1/grants.proto\"\xa3\x01\n\tPrincipal\x12\'\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12!\n\x0cprincipal_id\x18\x02 \x01(\tR\x0bprincipalId\x12\x17\n\x07user_id\x18\x03 \x01(\tR\x06userId\x12\x15\n\x06key_id\x18\x04 \x01(\tR\x05keyId\x12\x1a\n\x08narrowed\x18\x05 \x01(\x08R\x08narrowed\"K\n\x0cLegacyNotice\x12;\n\x0bsunset_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nsunsetTime\"\x90\x01\n\x10\x41uthorizeRequest\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x1e\n\npermission\x18\x02 \x01(\tR\npermission\x12!\n\x0cworkspace_id\x18\x03 \x01(\tR\x0bworkspaceId\x12\'\n\x0forganization_id\x18\x04 \x01(\tR\x0eorganizationId\"\xf8\x01\n\x11\x41uthorizeResponse\x12\x18\n\x07\x61llowed\x18\x01 \x01(\x08R\x07\x61llowed\x12\x37\n\x06reason\x18\x02 \x01(\x0e\x32\x1f.latchkey.key.v1.DecisionReasonR\x06reason\x12\x1f\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\tR\ndecisionId\x12\x38\n\tprincipal\x18\x04 \x01(\x0b\x32\x1a.latchkey.key.v1.PrincipalR\tprincipal\x12\x35\n\x06legacy\x18\x05 \x01(\x0b\x32\x1d.latchkey.key.v1.LegacyNoticeR\x06legacy\"R\n\x15\x42\x61tchAuthorizeRequest\x12\x39\n\x06\x63hecks\x18\x01 \x03(\x0b\x32!.latchkey.key.v1.AuthorizeRequestR\x06\x63hecks\"Y\n\x16\x42\x61tchAuthorizeResponse\x12?\n\x07results\x18\x01 \x03(\x0b\x32%.latchkey.key.v1.BatchAuthorizeResultR\x07results\"\x98\x01\n\x14\x42\x61tchAuthorizeResult\x12@\n\x08response\x18\x01 \x01(\x0b\x32\".latchkey.key.v1.AuthorizeResponseH\x00R\x08response\x12\x33\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1b.latchkey.key.v1.CheckErrorH\x00R\x05\x65rrorB\t\n\x07outcome\"\x7f\n\nCheckError\x12\x16\n\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12?\n\nviolations\x18\x03 \x03(\x0b\x32\x1f.latchkey.key.v1.FieldViolationR\nviolations\"\\\n\x0e\x46ieldViolation\x12\x14\n\x05\x66ield\x18\x01 \x01(\tR\x05\x66ield\x12\x12\n\x04rule\x18\x02 \x01(\tR\x04rule\x12 \n\x0b\x64\x65scription\x18\x03 \x01(\tR\x0b\x64\x65scription\"\x9b\x01\n\x14\x41uthorizeUserRequest\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x12\x1e\n\npermission\x18\x02 \x01(\tR\npermission\x12!\n\x0cworkspace_id\x18\x03 \x01(\tR\x0bworkspaceId\x12\'\n\x0forganization_id\x18\x04 \x01(\tR\x0eorganizationId\"\xc5\x01\n\x15\x41uthorizeUserResponse\x12\x18\n\x07\x61llowed\x18\x01 \x01(\x08R\x07\x61llowed\x12\x37\n\x06reason\x18\x02 \x01(\x0e\x32\x1f.latchkey.key.v1.DecisionReasonR\x06reason\x12\x1f\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\tR\ndecisionId\x12\x38\n\tprincipal\x18\x04 \x01(\x0b\x32\x1a.latchkey.key.v1.PrincipalR\tprincipal\"(\n\x14IntrospectKeyRequest\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\"\xd9\x01\n\x15IntrospectKeyResponse\x12\x16\n\x06\x61\x63tive\x18\x01 \x01(\x08R\x06\x61\x63tive\x12\x37\n\x06reason\x18\x02 \x01(\x0e\x32\x1f.latchkey.key.v1.DecisionReasonR\x06reason\x12\x38\n\tprincipal\x18\x03 \x01(\x0b\x32\x1a.latchkey.key.v1.PrincipalR\tprincipal\x12\x35\n\x06legacy\x18\x04 \x01(\x0b\x32\x1d.latchkey.key.v1.LegacyNoticeR\x06legacy*\xd7\x04\n\x0e\x44\x65\x63isionReason\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44\x45\x43ISION_REASON_ALLOWED\x10\x01\x12!\n\x1d\x44\x45\x43ISION_REASON_MALFORMED_KEY\x10\x02\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_UNKNOWN_KEY\x10\x03\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_KEY_EXPIRED\x10\x04\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_KEY_REVOKED\x10\x05\x12 \n\x1c\x44\x45\x43ISION_REASON_KEY_DISABLED\x10\x06\x12#\n\x1f\x44\x45\x43ISION_REASON_KEY_ROTATED_OUT\x10\x07\x12%\n!DECISION_REASON_PRINCIPAL_REMOVED\x10\x08\x12\'\n#DECISION_REASON_PRINCIPAL_SUSPENDED\x10\t\x12%\n!DECISION_REASON_LEGACY_KEY_SUNSET\x10\n\x12&\n\"DECISION_REASON_UNKNOWN_PERMISSION\x10\x0b\x12\"\n\x1e\x44\x45\x43ISION_REASON_SCOPE_REQUIRED\x10\x0c\x12\'\n#DECISION_REASON_WORKSPACE_NOT_FOUND\x10\r\x12&\n\"DECISION_REASON_WRONG_ORGANIZATION\x10\x0e\x12&\n\"DECISION_REASON_PERMISSION_MISSING\x10\x0f\x32\x84\x04\n\x14\x41uthorizationService\x12W\n\tAuthorize\x12!.latchkey.key.v1.AuthorizeRequest\x1a\".latchkey.key.v1.AuthorizeResponse\"\x03\x90\x02\x01\x12\x66\n\x0e\x42\x61tchAuthorize\x12&.latchkey.key.v1.BatchAuthorizeRequest\x1a\'.latchkey.key.v1.BatchAuthorizeResponse\"\x03\x90\x02\x01\x12\x63\n\rAuthorizeUser\x12%.latchkey.key.v1.AuthorizeUserRequest\x1a&.latchkey.key.v1.AuthorizeUserResponse\"\x03\x90\x02\x01\x12\x63\n\rIntrospectKey\x12%.latchkey.key.v1.IntrospectKeyRequest\x1a&.latchkey.key.v1.IntrospectKeyResponse\"\x03\x90\x02\x01\x12\x61\n\x0bWatchGrants\x12#.latchkey.key.v1.WatchGrantsRequest\x1a$.latchkey.key.v1.WatchGrantsResponse\"\x03\x90\x02\x01(\x01\x30\x01\x42Z\n\x13\x64\x65v.latchkey.key.v1B\x12\x41uthorizationProtoP\x01Z-latchkey.dev/clients/go/latchkey/key/v1;keyv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,34 +42,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHORIZATIONSERVICE'].methods_by_name['AuthorizeUser']._serialized_options = b'\220\002\001'
   _globals['_AUTHORIZATIONSERVICE'].methods_by_name['IntrospectKey']._loaded_options = None
   _globals['_AUTHORIZATIONSERVICE'].methods_by_name['IntrospectKey']._serialized_options = b'\220\002\001'
-  _globals['_DECISIONREASON']._serialized_start=1904
-  _globals['_DECISIONREASON']._serialized_end=2503
-  _globals['_PRINCIPAL']._serialized_start=90
-  _globals['_PRINCIPAL']._serialized_end=253
-  _globals['_LEGACYNOTICE']._serialized_start=255
-  _globals['_LEGACYNOTICE']._serialized_end=330
-  _globals['_AUTHORIZEREQUEST']._serialized_start=333
-  _globals['_AUTHORIZEREQUEST']._serialized_end=477
-  _globals['_AUTHORIZERESPONSE']._serialized_start=480
-  _globals['_AUTHORIZERESPONSE']._serialized_end=728
-  _globals['_BATCHAUTHORIZEREQUEST']._serialized_start=730
-  _globals['_BATCHAUTHORIZEREQUEST']._serialized_end=812
-  _globals['_BATCHAUTHORIZERESPONSE']._serialized_start=814
-  _globals['_BATCHAUTHORIZERESPONSE']._serialized_end=903
-  _globals['_BATCHAUTHORIZERESULT']._serialized_start=906
-  _globals['_BATCHAUTHORIZERESULT']._serialized_end=1058
-  _globals['_CHECKERROR']._serialized_start=1060
-  _globals['_CHECKERROR']._serialized_end=1187
-  _globals['_FIELDVIOLATION']._serialized_start=1189
-  _globals['_FIELDVIOLATION']._serialized_end=1281
-  _globals['_AUTHORIZEUSERREQUEST']._serialized_start=1284
-  _globals['_AUTHORIZEUSERREQUEST']._serialized_end=1439
-  _globals['_AUTHORIZEUSERRESPONSE']._serialized_start=1442
-  _globals['_AUTHORIZEUSERRESPONSE']._serialized_end=1639
-  _globals['_INTROSPECTKEYREQUEST']._serialized_start=1641
-  _globals['_INTROSPECTKEYREQUEST']._serialized_end=1681
-  _globals['_INTROSPECTKEYRESPONSE']._serialized_start=1684
-  _globals['_INTROSPECTKEYRESPONSE']._serialized_end=1901
-  _globals['_AUTHORIZATIONSERVICE']._serialized_start=2506
-  _globals['_AUTHORIZATIONSERVICE']._serialized_end=2923
+  _globals['_AUTHORIZATIONSERVICE'].methods_by_name['WatchGrants']._loaded_options = None
+  _globals['_AUTHORIZATIONSERVICE'].methods_by_name['WatchGrants']._serialized_options = b'\220\002\001'
+  _globals['_DECISIONREASON']._serialized_start=1934
+  _globals['_DECISIONREASON']._serialized_end=2533
+  _globals['_PRINCIPAL']._serialized_start=120
+  _globals['_PRINCIPAL']._serialized_end=283
+  _globals['_LEGACYNOTICE']._serialized_start=285
+  _globals['_LEGACYNOTICE']._serialized_end=360
+  _globals['_AUTHORIZEREQUEST']._serialized_start=363
+  _globals['_AUTHORIZEREQUEST']._serialized_end=507
+  _globals['_AUTHORIZERESPONSE']._serialized_start=510
+  _globals['_AUTHORIZERESPONSE']._serialized_end=758
+  _globals['_BATCHAUTHORIZEREQUEST']._serialized_start=760
+  _globals['_BATCHAUTHORIZEREQUEST']._serialized_end=842
+  _globals['_BATCHAUTHORIZERESPONSE']._serialized_start=844
+  _globals['_BATCHAUTHORIZERESPONSE']._serialized_end=933
+  _globals['_BATCHAUTHORIZERESULT']._serialized_start=936
+  _globals['_BATCHAUTHORIZERESULT']._serialized_end=1088
+  _globals['_CHECKERROR']._serialized_start=1090
+  _globals['_CHECKERROR']._serialized_end=1217
+  _globals['_FIELDVIOLATION']._serialized_start=1219
+  _globals['_FIELDVIOLATION']._serialized_end=1311
+  _globals['_AUTHORIZEUSERREQUEST']._serialized_start=1314
+  _globals['_AUTHORIZEUSERREQUEST']._serialized_end=1469
+  _globals['_AUTHORIZEUSERRESPONSE']._serialized_start=1472
+  _globals['_AUTHORIZEUSERRESPONSE']._serialized_end=1669
+  _globals['_INTROSPECTKEYREQUEST']._serialized_start=1671
+  _globals['_INTROSPECTKEYREQUEST']._serialized_end=1711
+  _globals['_INTROSPECTKEYRESPONSE']._serialized_start=1714
+  _globals['_INTROSPECTKEYRESPONSE']._serialized_end=1931
+  _globals['_AUTHORIZATIONSERVICE']._serialized_start=2536
+  _globals['_AUTHORIZATIONSERVICE']._serialized_end=3052
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from latchkey.key.v1 import authorization_pb2 as latchkey_dot_key_dot_v1_dot_authorization__pb2
+from latchkey.key.v1 import grants_pb2 as latchkey_dot_key_dot_v1_dot_grants__pb2
 
 GRPC_GENERATED_VERSION = '1.75.1'
 GRPC_VERSION = grpc.__version__
@@ -55,6 +56,11 @@ class AuthorizationServiceStub(object):
                 request_serializer=latchkey_dot_key_dot_v1_dot_authorization__pb2.IntrospectKeyRequest.SerializeToString,
                 response_deserializer=latchkey_dot_key_dot_v1_dot_authorization__pb2.IntrospectKeyResponse.FromString,
                 _registered_method=True)
+        self.WatchGrants = channel.stream_stream(
+                '/latchkey.key.v1.AuthorizationService/WatchGrants',
+                request_serializer=latchkey_dot_key_dot_v1_dot_grants__pb2.WatchGrantsRequest.SerializeToString,
+                response_deserializer=latchkey_dot_key_dot_v1_dot_grants__pb2.WatchGrantsResponse.FromString,
+                _registered_method=True)
 
 
 class AuthorizationServiceServicer(object):
@@ -94,6 +100,16 @@ class AuthorizationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchGrants(self, request_iterator, context):
+        """Lets a process answer from its own memory: the stream brings it the facts of decisions, tells it when to forget them, and
+        lends it, for a few seconds at a time, the right to answer. For the SDK, which keeps the rules of grants.proto; whoever
+        does not may say yes after a revocation. Streams per replica and caller are limited (RESOURCE_EXHAUSTED).
+        Rule: called by a configured checker.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuthorizationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -116,6 +132,11 @@ def add_AuthorizationServiceServicer_to_server(servicer, server):
                     servicer.IntrospectKey,
                     request_deserializer=latchkey_dot_key_dot_v1_dot_authorization__pb2.IntrospectKeyRequest.FromString,
                     response_serializer=latchkey_dot_key_dot_v1_dot_authorization__pb2.IntrospectKeyResponse.SerializeToString,
+            ),
+            'WatchGrants': grpc.stream_stream_rpc_method_handler(
+                    servicer.WatchGrants,
+                    request_deserializer=latchkey_dot_key_dot_v1_dot_grants__pb2.WatchGrantsRequest.FromString,
+                    response_serializer=latchkey_dot_key_dot_v1_dot_grants__pb2.WatchGrantsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -227,6 +248,33 @@ class AuthorizationService(object):
             '/latchkey.key.v1.AuthorizationService/IntrospectKey',
             latchkey_dot_key_dot_v1_dot_authorization__pb2.IntrospectKeyRequest.SerializeToString,
             latchkey_dot_key_dot_v1_dot_authorization__pb2.IntrospectKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchGrants(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/latchkey.key.v1.AuthorizationService/WatchGrants',
+            latchkey_dot_key_dot_v1_dot_grants__pb2.WatchGrantsRequest.SerializeToString,
+            latchkey_dot_key_dot_v1_dot_grants__pb2.WatchGrantsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from grpc import aio as _aio
 from latchkey.key.v1 import authorization_pb2 as _authorization_pb2
+from latchkey.key.v1 import grants_pb2 as _grants_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -50,6 +51,12 @@ class AuthorizationServiceStub:
     """Says whose a key is and whether it works, without asking what for.
     Rule: called by a configured checker.
     """
+    WatchGrants: _grpc.StreamStreamMultiCallable[_grants_pb2.WatchGrantsRequest, _grants_pb2.WatchGrantsResponse]
+    """Lets a process answer from its own memory: the stream brings it the facts of decisions, tells it when to forget them, and
+    lends it, for a few seconds at a time, the right to answer. For the SDK, which keeps the rules of grants.proto; whoever
+    does not may say yes after a revocation. Streams per replica and caller are limited (RESOURCE_EXHAUSTED).
+    Rule: called by a configured checker.
+    """
 
 @_typing.type_check_only
 class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
@@ -71,6 +78,12 @@ class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
     """
     IntrospectKey: _aio.UnaryUnaryMultiCallable[_authorization_pb2.IntrospectKeyRequest, _authorization_pb2.IntrospectKeyResponse]  # type: ignore[assignment]
     """Says whose a key is and whether it works, without asking what for.
+    Rule: called by a configured checker.
+    """
+    WatchGrants: _aio.StreamStreamMultiCallable[_grants_pb2.WatchGrantsRequest, _grants_pb2.WatchGrantsResponse]  # type: ignore[assignment]
+    """Lets a process answer from its own memory: the stream brings it the facts of decisions, tells it when to forget them, and
+    lends it, for a few seconds at a time, the right to answer. For the SDK, which keeps the rules of grants.proto; whoever
+    does not may say yes after a revocation. Streams per replica and caller are limited (RESOURCE_EXHAUSTED).
     Rule: called by a configured checker.
     """
 
@@ -115,6 +128,18 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_authorization_pb2.IntrospectKeyResponse, _abc.Awaitable[_authorization_pb2.IntrospectKeyResponse]]:
         """Says whose a key is and whether it works, without asking what for.
+        Rule: called by a configured checker.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchGrants(
+        self,
+        request_iterator: _MaybeAsyncIterator[_grants_pb2.WatchGrantsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_grants_pb2.WatchGrantsResponse], _abc.AsyncIterator[_grants_pb2.WatchGrantsResponse]]:
+        """Lets a process answer from its own memory: the stream brings it the facts of decisions, tells it when to forget them, and
+        lends it, for a few seconds at a time, the right to answer. For the SDK, which keeps the rules of grants.proto; whoever
+        does not may say yes after a revocation. Streams per replica and caller are limited (RESOURCE_EXHAUSTED).
         Rule: called by a configured checker.
         """
 

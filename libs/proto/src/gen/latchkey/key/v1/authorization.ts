@@ -7,8 +7,10 @@ import {
   type CallOptions,
   type ChannelCredentials,
   Client,
+  type ClientDuplexStream,
   type ClientOptions,
   type ClientUnaryCall,
+  type handleBidiStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -16,6 +18,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp";
+import { WatchGrantsRequest, WatchGrantsResponse } from "./grants";
 
 /** Why it was allowed or refused. */
 export enum DecisionReason {
@@ -1396,6 +1399,21 @@ export const AuthorizationServiceService = {
       Buffer.from(IntrospectKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): IntrospectKeyResponse => IntrospectKeyResponse.decode(value),
   },
+  /**
+   * Lets a process answer from its own memory: the stream brings it the facts of decisions, tells it when to forget them, and
+   * lends it, for a few seconds at a time, the right to answer. For the SDK, which keeps the rules of grants.proto; whoever
+   * does not may say yes after a revocation. Streams per replica and caller are limited (RESOURCE_EXHAUSTED).
+   * Rule: called by a configured checker.
+   */
+  watchGrants: {
+    path: "/latchkey.key.v1.AuthorizationService/WatchGrants" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchGrantsRequest): Buffer => Buffer.from(WatchGrantsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchGrantsRequest => WatchGrantsRequest.decode(value),
+    responseSerialize: (value: WatchGrantsResponse): Buffer => Buffer.from(WatchGrantsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchGrantsResponse => WatchGrantsResponse.decode(value),
+  },
 } as const;
 
 export interface AuthorizationServiceServer extends UntypedServiceImplementation {
@@ -1420,6 +1438,13 @@ export interface AuthorizationServiceServer extends UntypedServiceImplementation
    * Rule: called by a configured checker.
    */
   introspectKey: handleUnaryCall<IntrospectKeyRequest, IntrospectKeyResponse>;
+  /**
+   * Lets a process answer from its own memory: the stream brings it the facts of decisions, tells it when to forget them, and
+   * lends it, for a few seconds at a time, the right to answer. For the SDK, which keeps the rules of grants.proto; whoever
+   * does not may say yes after a revocation. Streams per replica and caller are limited (RESOURCE_EXHAUSTED).
+   * Rule: called by a configured checker.
+   */
+  watchGrants: handleBidiStreamingCall<WatchGrantsRequest, WatchGrantsResponse>;
 }
 
 export interface AuthorizationServiceClient extends Client {
@@ -1500,6 +1525,18 @@ export interface AuthorizationServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: IntrospectKeyResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Lets a process answer from its own memory: the stream brings it the facts of decisions, tells it when to forget them, and
+   * lends it, for a few seconds at a time, the right to answer. For the SDK, which keeps the rules of grants.proto; whoever
+   * does not may say yes after a revocation. Streams per replica and caller are limited (RESOURCE_EXHAUSTED).
+   * Rule: called by a configured checker.
+   */
+  watchGrants(): ClientDuplexStream<WatchGrantsRequest, WatchGrantsResponse>;
+  watchGrants(options: Partial<CallOptions>): ClientDuplexStream<WatchGrantsRequest, WatchGrantsResponse>;
+  watchGrants(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<WatchGrantsRequest, WatchGrantsResponse>;
 }
 
 export const AuthorizationServiceClient = makeGenericClientConstructor(

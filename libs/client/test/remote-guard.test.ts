@@ -1,12 +1,6 @@
 import { keyV1 } from '@latchkey/proto';
-import {
-  AppError,
-  type CallContext,
-  createLogger,
-  remoteGuard,
-  type RemoteGuardOptions,
-  systemContext,
-} from '@latchkey/service';
+import { AppError, type CallContext, createLogger, systemContext } from '@latchkey/service';
+import { remoteGuard, type RemoteGuardOptions } from '../src/remote-guard';
 
 const ORGANIZATION = 'org_01h455vb4pex5vsknk084sn02q';
 const OTHER_ORGANIZATION = 'org_01h455vb4pex5vsknk084sn02r';

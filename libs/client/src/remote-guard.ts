@@ -1,6 +1,11 @@
 import { keyV1 } from '@latchkey/proto';
-import { type PromisedClient } from './client';
-import { type CallContext, type Guard, type GuardOutcome, type Principal } from './context';
+import {
+  type CallContext,
+  type Guard,
+  type GuardOutcome,
+  type Principal,
+  type PromisedClient,
+} from '@latchkey/service';
 
 export interface RemoteGuardOptions {
   /** key's AuthorizationService. */

@@ -1,0 +1,142 @@
+import { connectLatchkey, type LatchkeyClient, type Question } from '@latchkey/client';
+import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
+import {
+  eventually,
+  newMember,
+  newTenant,
+  newToken,
+  startTestSuite,
+  type Tenant,
+  type TestSuite,
+} from '@latchkey/testing';
+
+jest.setTimeout(120_000);
+
+let suite: TestSuite;
+const opened: LatchkeyClient[] = [];
+beforeAll(async () => {
+  suite = await startTestSuite({ keyReplicas: 2 });
+}, 120_000);
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((client) => client.close()));
+});
+afterAll(() => suite?.stop(), 60_000);
+
+/** An SDK client of the first replica of key, with a lease. */
+async function newClient(address = suite.addresses.key): Promise<LatchkeyClient> {
+  const client = connectLatchkey({ address, tls: suite.tls() });
+  opened.push(client);
+  await client.ready(20_000);
+  return client;
+}
+
+interface Holder {
+  readonly tenant: Tenant;
+  readonly memberId: string;
+  readonly question: Question;
+}
+
+async function newHolder(): Promise<Holder> {
+  const tenant = await newTenant(suite.api);
+  const { memberId, as } = await newMember(suite.api, tenant, { workspaceRoleId: BUILT_IN_ROLE_IDS.WORKSPACE_EDITOR });
+  const { secret } = await newToken(suite.api, tenant.organizationId, as);
+  return { tenant, memberId, question: { key: secret, permission: 'projects:read', workspaceId: tenant.workspaceId } };
+}
+
+const removeMember = async ({ tenant: { organizationId, admin }, memberId }: Holder): Promise<void> => {
+  await suite.api.members.removeMember({ organizationId, memberId }, { as: admin.as });
+};
+
+describe('the SDK answers from memory', () => {
+  it('decides as the server does, and without it once it knows the facts', async () => {
+    const client = await newClient();
+    const { question, tenant, memberId } = await newHolder();
+    const first = await client.authorize(question);
+    expect(first).toMatchObject({ allowed: true, reason: 'ALLOWED', source: 'memory' });
+    expect(first.principal).toMatchObject({ organizationId: tenant.organizationId, principalId: memberId });
+    const asked = jest.spyOn(client.authorization, 'authorize');
+    for (const [permission, reason] of [
+      ['projects:read', 'ALLOWED'],
+      ['workspaces:manage', 'PERMISSION_MISSING'],
+      ['projects:fly', 'UNKNOWN_PERMISSION'],
+    ] as const) {
+      expect(await client.authorize({ ...question, permission })).toMatchObject({ reason, source: 'memory' });
+    }
+    expect(await client.authorize({ ...question, key: 'nonsense' })).toMatchObject({ reason: 'MALFORMED_KEY' });
+    expect(asked).not.toHaveBeenCalled();
+  });
+
+  it('answers a batch in order, and refuses a malformed question by itself', async () => {
+    const client = await newClient();
+    const { question } = await newHolder();
+    const results = await client.authorizeBatch([
+      question,
+      { ...question, permission: '' },
+      { ...question, permission: 'workspaces:manage' },
+    ]);
+    expect(results).toMatchObject([
+      { ok: true, decision: { reason: 'ALLOWED' } },
+      { ok: false, error: { code: 'INVALID_ARGUMENT', violations: [{ field: 'permission' }] } },
+      { ok: true, decision: { reason: 'PERMISSION_MISSING' } },
+    ]);
+  });
+});
+
+describe('the SDK never says yes after a revocation was acknowledged', () => {
+  it('refuses the very next question after a member was removed, in every client', async () => {
+    const clients = [await newClient(), await newClient(suite.addresses.key2)];
+    for (let round = 0; round < 5; round++) {
+      const holder = await newHolder();
+      for (const client of clients) {
+        expect(await client.authorize(holder.question)).toMatchObject({ allowed: true, source: 'memory' });
+      }
+      await removeMember(holder);
+      const answers = await Promise.all(clients.map((client) => client.authorize(holder.question)));
+      expect(answers).toMatchObject(clients.map(() => ({ reason: 'PRINCIPAL_REMOVED', source: 'memory' })));
+    }
+  });
+
+  it('refuses it too when the client has lost its replica, and waits for no one who has closed', async () => {
+    const client = await newClient(suite.addresses.key2);
+    const holder = await newHolder();
+    expect(await client.authorize(holder.question)).toMatchObject({ allowed: true, source: 'memory' });
+    const closing = await newClient();
+    await closing.authorize(holder.question);
+    await closing.close();
+    suite.processes.key2?.signal('SIGSTOP');
+    try {
+      await removeMember(holder);
+      // Frozen with its sub-lease over: nobody answers, and nobody says yes.
+      await expect(client.authorize(holder.question, { deadlineMs: 500 })).rejects.toMatchObject({
+        code: expect.stringMatching(/UNAVAILABLE|DEADLINE_EXCEEDED/),
+      });
+    } finally {
+      suite.processes.key2?.signal('SIGCONT');
+    }
+    await eventually(async () => expect((await client.authorize(holder.question)).reason).toBe('PRINCIPAL_REMOVED'), {
+      timeoutMs: 20_000,
+    });
+  });
+});
+
+describe('the SDK fails closed', () => {
+  it('with a typed error and a retry hint, without a lease and without a server', async () => {
+    const client = connectLatchkey({ address: 'localhost:1', tls: suite.tls(), deadlineMs: 1_000 });
+    opened.push(client);
+    const { question } = await newHolder();
+    await expect(client.authorize(question)).rejects.toMatchObject({
+      name: 'AppError',
+      code: expect.stringMatching(/UNAVAILABLE|DEADLINE_EXCEEDED/),
+    });
+    await expect(client.ready(100)).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfterMs: 200 });
+  });
+
+  it('asks the server while it has no lease', async () => {
+    const { question } = await newHolder();
+    const client = connectLatchkey({ address: suite.addresses.key, tls: suite.tls() });
+    opened.push(client);
+    expect(await client.authorize(question)).toMatchObject({ allowed: true, source: 'server' });
+    await client.ready(20_000);
+    expect(await client.authorize(question)).toMatchObject({ allowed: true, source: 'memory' });
+  });
+});

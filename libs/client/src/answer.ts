@@ -1,0 +1,82 @@
+import { type Actor, type Verdict } from '@latchkey/facts';
+import { keyV1 } from '@latchkey/proto';
+import { AppError } from '@latchkey/service';
+
+/** May the holder of this key do this, here? */
+export interface Question {
+  /** The presented secret. */
+  readonly key: string;
+  /** `projects:read`. */
+  readonly permission: string;
+  /** Required for a workspace permission. */
+  readonly workspaceId?: string;
+  /** Required for an organization permission; checked when given. */
+  readonly organizationId?: string;
+}
+
+/** The answer. A refused key is one, too. */
+export interface Decision {
+  readonly allowed: boolean;
+  /** `ALLOWED`, or why not: a name of DecisionReason. */
+  readonly reason: Verdict['reason'];
+  /** Names this decision. Unique. */
+  readonly decisionId: string;
+  /** Who acts. Only for a known key. */
+  readonly principal?: Actor;
+  /** When a legacy key ends that still works. */
+  readonly legacySunset?: Date;
+  /** `memory`: decided in this process, without I/O or with the read of a fact; `server`: asked of a replica of key. */
+  readonly source: 'memory' | 'server';
+}
+
+export function fromVerdict({ allowed, reason, decisionId, principal, legacySunset }: Verdict): Decision {
+  return {
+    allowed,
+    reason,
+    decisionId,
+    principal,
+    legacySunset: legacySunset === undefined ? undefined : new Date(legacySunset),
+    source: 'memory',
+  };
+}
+
+/** @throws AppError INTERNAL for an answer that contradicts itself: it is none */
+export function fromResponse({ allowed, reason, decisionId, principal, legacy }: keyV1.AuthorizeResponse): Decision {
+  if (allowed !== (reason === keyV1.DecisionReason.ALLOWED)) {
+    throw new AppError({
+      code: 'INTERNAL',
+      reason: 'INTERNAL',
+      message: `key answered allowed: ${allowed} with the reason ${reason}`,
+    });
+  }
+  return {
+    allowed,
+    reason: reason.replace(/^DECISION_REASON_/, '') as Decision['reason'],
+    decisionId,
+    principal: principal && { ...principal, viaKey: true },
+    legacySunset: legacy?.sunsetTime,
+    source: 'server',
+  };
+}
+
+/** Whether the question keeps the limits of AuthorizeRequest for certain. One that does not is the server's to refuse. */
+export function fits({ key, permission, workspaceId = '', organizationId = '' }: Question): boolean {
+  return (
+    key.length > 0 &&
+    // In the worst case a character is three bytes.
+    key.length <= 85 &&
+    permission.length > 0 &&
+    permission.length <= 64 &&
+    workspaceId.length <= 64 &&
+    organizationId.length <= 64
+  );
+}
+
+export function toRequest({
+  key,
+  permission,
+  workspaceId = '',
+  organizationId = '',
+}: Question): keyV1.AuthorizeRequest {
+  return { key, permission, workspaceId, organizationId };
+}

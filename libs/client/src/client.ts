@@ -1,0 +1,236 @@
+import { type CacheLimits } from '@latchkey/coherence/sans-io';
+import { judge, type Judge, type Verdict } from '@latchkey/facts';
+import { keyV1 } from '@latchkey/proto';
+import { AppError, client, connect, type Logger, type PromisedClient, type TlsFiles } from '@latchkey/service';
+import { type Decision, fits, fromResponse, fromVerdict, type Question, toRequest } from './answer';
+import { LiveHolder } from './live-holder';
+
+export interface LatchkeyOptions {
+  /**
+   * key's address: `host:port`, or any target that gRPC knows. Where the name stands for several replicas, calls take turns over
+   * them; the certificate at the other end must carry the host and the name `key`.
+   */
+  readonly address: string;
+  /** PEM files: trusted authorities, this service's certificate (`spiffe://latchkey/<name>`, a checker of key) and its key. */
+  readonly tls: TlsFiles;
+  /** How much is remembered at most. Default: 200,000 entities of each kind, 100,000 unknown ids and hashes. */
+  readonly memory?: CacheLimits;
+  /** For an answer that has to be waited for, ms. Default 2 s. */
+  readonly deadlineMs?: number;
+  /** Told of leases won and lost, and of what cannot be reached. Default: nobody. */
+  readonly log?: Logger;
+}
+
+export interface AskOptions {
+  /** For this answer, ms, in place of the client's. */
+  readonly deadlineMs?: number;
+  /** Gives the question up. */
+  readonly signal?: AbortSignal;
+}
+
+/** What became of one question of a batch. */
+export type BatchResult =
+  { readonly ok: true; readonly decision: Decision } | { readonly ok: false; readonly error: LatchkeyError };
+
+/**
+ * Thrown where there is no answer; nothing was allowed then. `code` is the gRPC status, `reason` one word of it, `retryAfterMs` when a
+ * repeat makes sense, `violations` what is wrong with the question.
+ */
+export { AppError as LatchkeyError };
+type LatchkeyError = AppError;
+
+const MEMORY: CacheLimits = { entitiesPerKind: 200_000, unknown: 100_000 };
+const DEADLINE_MS = 2_000;
+const MOST_IN_A_BATCH = 100;
+
+/** Connects in the background: the first questions may be answered by the server. @throws Error naming a certificate file that cannot be used */
+export function connectLatchkey(options: LatchkeyOptions): LatchkeyClient {
+  return new LatchkeyClient(options);
+}
+
+/** Answers questions about keys: from memory while a replica of key lends the right to, else by asking it. Never a stale yes. */
+export class LatchkeyClient {
+  /** Asks a replica, whatever is in memory. */
+  readonly authorization: PromisedClient<typeof keyV1.AuthorizationServiceClient>;
+  readonly #connection: ReturnType<typeof connect>;
+  readonly #holder: LiveHolder;
+  readonly #deadlineMs: number;
+  #judge: { readonly brand: string; readonly judge: Judge } | undefined;
+  readonly #waiting = new Set<() => void>();
+
+  constructor({ address, tls, memory = MEMORY, deadlineMs = DEADLINE_MS, log }: LatchkeyOptions) {
+    this.#deadlineMs = deadlineMs;
+    this.#connection = connect({ address, tls, serviceName: 'key', loadBalancing: 'round_robin', log });
+    this.authorization = client(keyV1.AuthorizationServiceClient, this.#connection);
+    this.#holder = new LiveHolder({
+      connection: this.#connection,
+      limits: memory,
+      onChange: (change) => {
+        if (change.what === 'leased') for (const resume of this.#waiting) resume();
+        if (change.what === 'refused') log?.info({ err: change.error }, 'key lends no right to answer; trying again');
+        else log?.debug({ change: change.what }, 'the right to answer from memory');
+      },
+    });
+    this.#holder.start();
+  }
+
+  /** Whether questions are answered from memory at this moment. */
+  get leased(): boolean {
+    return this.#holder.serving;
+  }
+
+  /**
+   * Decides in this process. Its promises reject with UNAVAILABLE without a lease, where {@link authorize} asks the server.
+   * @throws LatchkeyError UNAVAILABLE before the first lease
+   */
+  get judge(): Judge {
+    const { brand } = this.#holder;
+    if (brand === '') throw notLeased();
+    if (this.#judge?.brand !== brand) this.#judge = { brand, judge: judge({ memory: this.#holder, brand }) };
+    return this.#judge.judge;
+  }
+
+  /** Resolves when questions are answered from memory. @throws LatchkeyError UNAVAILABLE when that is not so in time */
+  async ready(withinMs: number = this.#deadlineMs): Promise<void> {
+    if (this.leased) return;
+    await new Promise<void>((resolve, reject) => {
+      const settle = (outcome: () => void) => (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(won);
+        outcome();
+      };
+      const won = settle(resolve);
+      const timer = setTimeout(
+        settle(() => reject(notLeased())),
+        withinMs,
+      );
+      this.#waiting.add(won);
+    });
+  }
+
+  /**
+   * May the holder of this key do this, here?
+   * @throws LatchkeyError INVALID_ARGUMENT for a malformed question; UNAVAILABLE when neither memory nor a server can answer, with
+   * a retry hint; DEADLINE_EXCEEDED
+   */
+  authorize(question: Question, options: AskOptions = {}): Promise<Decision> {
+    const found = this.#remembered(question);
+    if (found === undefined) return this.#ask(question, options);
+    if (!(found instanceof Promise)) return Promise.resolve(fromVerdict(found));
+    return this.#within(found, options).then(fromVerdict, (error: unknown) => {
+      if (isUnavailable(error)) return this.#ask(question, options);
+      throw error;
+    });
+  }
+
+  /** Many questions at once; answers in their order. A question without an answer says so by itself. */
+  async authorizeBatch(questions: readonly Question[], options: AskOptions = {}): Promise<BatchResult[]> {
+    const results = await Promise.all(
+      questions.map(async (question): Promise<BatchResult | undefined> => {
+        try {
+          const found = this.#remembered(question);
+          return found && { ok: true, decision: fromVerdict(await this.#within(found, options)) };
+        } catch (error) {
+          if (isUnavailable(error)) return undefined;
+          return { ok: false, error: toError(error) };
+        }
+      }),
+    );
+    const open = questions.flatMap((question, index) => (results[index] ? [] : [{ question, index }]));
+    for (let from = 0; from < open.length; from += MOST_IN_A_BATCH) {
+      const part = open.slice(from, from + MOST_IN_A_BATCH);
+      const answers = await this.#askBatch(
+        part.map(({ question }) => question),
+        options,
+      );
+      part.forEach(({ index }, place) => (results[index] = answers[place]));
+    }
+    return results.map((result) => result ?? { ok: false, error: unanswered() });
+  }
+
+  /** Gives the lease back, so that no mutation has to wait for this process, and closes the channel. */
+  async close(): Promise<void> {
+    await this.#holder.close();
+    this.#connection.close();
+  }
+
+  /** Undefined: memory is not to be asked. */
+  #remembered(question: Question): Verdict | Promise<Verdict> | undefined {
+    if (this.#holder.brand === '' || !fits(question)) return undefined;
+    const { key, permission, workspaceId = '', organizationId = '' } = question;
+    return this.judge.judgeKey(key, { permission, workspaceId, organizationId });
+  }
+
+  async #ask(question: Question, options: AskOptions): Promise<Decision> {
+    return fromResponse(await this.authorization.authorize(toRequest(question), this.#outgoing(options)));
+  }
+
+  async #askBatch(questions: readonly Question[], options: AskOptions): Promise<BatchResult[]> {
+    try {
+      const checks = questions.map(toRequest);
+      const { results } = await this.authorization.batchAuthorize({ checks }, this.#outgoing(options));
+      return questions.map((_question, place) => resultOf(results[place]));
+    } catch (error) {
+      return questions.map(() => ({ ok: false, error: toError(error) }));
+    }
+  }
+
+  #outgoing({ deadlineMs = this.#deadlineMs, signal }: AskOptions) {
+    return { deadline: Date.now() + deadlineMs, signal };
+  }
+
+  /** An answer that waits for a fact waits no longer than it is of use. */
+  async #within(
+    found: Verdict | Promise<Verdict>,
+    { deadlineMs = this.#deadlineMs, signal }: AskOptions,
+  ): Promise<Verdict> {
+    if (!(found instanceof Promise)) return found;
+    let end: () => void = () => undefined;
+    const over = new Promise<never>((_resolve, reject) => {
+      const giveUp = (): void => reject(late());
+      const timer = setTimeout(giveUp, deadlineMs);
+      signal?.addEventListener('abort', giveUp, { once: true });
+      end = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', giveUp);
+      };
+    });
+    try {
+      return await Promise.race([found, over]);
+    } finally {
+      end();
+    }
+  }
+}
+
+function resultOf(result: keyV1.BatchAuthorizeResult | undefined): BatchResult {
+  const outcome = result?.outcome;
+  if (outcome?.$case === 'response') return { ok: true, decision: fromResponse(outcome.value) };
+  if (outcome === undefined) return { ok: false, error: unanswered() };
+  const { reason, message, violations } = outcome.value;
+  return { ok: false, error: new AppError({ code: 'INVALID_ARGUMENT', reason, message, violations }) };
+}
+
+const isUnavailable = (error: unknown): boolean => error instanceof AppError && error.code === 'UNAVAILABLE';
+
+function toError(cause: unknown): AppError {
+  if (cause instanceof AppError) return cause;
+  return new AppError({ code: 'INTERNAL', reason: 'INTERNAL', message: 'internal error', cause });
+}
+
+function unanswered(): AppError {
+  return new AppError({ code: 'INTERNAL', reason: 'UNANSWERED', message: 'key gave no answer to this question' });
+}
+
+function notLeased(): AppError {
+  return new AppError({
+    code: 'UNAVAILABLE',
+    reason: 'NO_LEASE',
+    message: 'no replica of key lends the right to answer from memory yet',
+    retryAfterMs: 200,
+  });
+}
+
+function late(): AppError {
+  return new AppError({ code: 'DEADLINE_EXCEEDED', reason: 'DEADLINE_EXCEEDED', message: 'the deadline has passed' });
+}

@@ -1,0 +1,11 @@
+// @latchkey/client: decisions about keys in your own process, at memory speed, and never stale.
+export { type Decision, type Question } from './answer';
+export {
+  type AskOptions,
+  type BatchResult,
+  connectLatchkey,
+  type LatchkeyClient,
+  LatchkeyError,
+  type LatchkeyOptions,
+} from './client';
+export { latchkeyGuard } from './guard';
