@@ -1,4 +1,5 @@
 // @latchkey/client: decisions about keys in your own process, at memory speed, and never stale.
+export { decisionOf, type PermissionRule } from './admission';
 export { type Decision, type Question } from './answer';
 export {
   type AskOptions,
@@ -9,3 +10,11 @@ export {
   type LatchkeyOptions,
 } from './client';
 export { latchkeyGuard } from './guard';
+export {
+  type GrpcRequest,
+  inMessage,
+  type InterceptorOptions,
+  type MethodRule,
+  requirePermission,
+} from './interceptor';
+export { type HttpOptions, requirePermissionFastify, requirePermissionHttp } from './middleware';
