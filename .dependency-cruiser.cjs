@@ -30,7 +30,7 @@ module.exports = {
       from: { path: '^(?:libs|apps|tools)/([^/]+)' },
       to: {
         path: '^libs/',
-        pathNot: ['^libs/$1/', '^libs/[^/]+/src/index[.]ts$', '^libs/coherence/src/sans-io[.]ts$'],
+        pathNot: ['^libs/$1/', '^libs/[^/]+/src/index[.]ts$', '^libs/(coherence/src/sans-io|client/src/guard)[.]ts$'],
       },
     },
     {

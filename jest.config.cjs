@@ -17,6 +17,7 @@ module.exports = {
   moduleFileExtensions: ['ts', 'js', 'cjs', 'mjs', 'json', 'node'],
   moduleNameMapper: {
     '^@latchkey/([^/]+)$': '<rootDir>/libs/$1/src/index.ts',
+    '^@latchkey/client/guard$': '<rootDir>/libs/client/src/guard.ts',
     '^@latchkey/coherence/sans-io$': '<rootDir>/libs/coherence/src/sans-io.ts',
   },
   cacheDirectory: '<rootDir>/.cache/jest',

@@ -1,4 +1,5 @@
-import { connectLatchkey, latchkeyGuard } from '@latchkey/client';
+import { connectLatchkey } from '@latchkey/client';
+import { latchkeyGuard } from '@latchkey/client/guard';
 import {
   auditTable,
   type BarrierWrapper,

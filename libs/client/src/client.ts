@@ -1,9 +1,16 @@
 import { type CacheLimits } from '@latchkey/coherence/sans-io';
 import { judge, type Judge, type Verdict } from '@latchkey/facts';
 import { keyV1 } from '@latchkey/proto';
-import { AppError, client, connect, type Logger, type PromisedClient, type TlsFiles } from '@latchkey/service';
+import { AppError, client, connect, type PromisedClient, type TlsFiles } from '@latchkey/service';
 import { type Decision, fits, fromResponse, fromVerdict, type Question, toRequest } from './answer';
 import { LiveHolder } from './live-holder';
+
+/** As pino's, bunyan's and others' loggers are called. */
+export interface ClientLog {
+  error(about: object, message: string): void;
+  info(about: object, message: string): void;
+  debug(about: object, message: string): void;
+}
 
 export interface LatchkeyOptions {
   /**
@@ -18,7 +25,7 @@ export interface LatchkeyOptions {
   /** For an answer that has to be waited for, ms. Default 2 s. */
   readonly deadlineMs?: number;
   /** Told of leases won and lost, and of what cannot be reached. Default: nobody. */
-  readonly log?: Logger;
+  readonly log?: ClientLog;
 }
 
 export interface AskOptions {
@@ -50,7 +57,10 @@ export function connectLatchkey(options: LatchkeyOptions): LatchkeyClient {
 
 /** Answers questions about keys: from memory while a replica of key lends the right to, else by asking it. Never a stale yes. */
 export class LatchkeyClient {
-  /** Asks a replica, whatever is in memory. */
+  /**
+   * Asks a replica, whatever is in memory.
+   * @internal
+   */
   readonly authorization: PromisedClient<typeof keyV1.AuthorizationServiceClient>;
   readonly #connection: ReturnType<typeof connect>;
   readonly #holder: LiveHolder;
@@ -82,6 +92,7 @@ export class LatchkeyClient {
   /**
    * Decides in this process. Its promises reject with UNAVAILABLE without a lease, where {@link authorize} asks the server.
    * @throws LatchkeyError UNAVAILABLE before the first lease
+   * @internal
    */
   get judge(): Judge {
     const { brand } = this.#holder;

@@ -4,12 +4,12 @@ export { type Decision, type Question } from './answer';
 export {
   type AskOptions,
   type BatchResult,
+  type ClientLog,
   connectLatchkey,
   type LatchkeyClient,
   LatchkeyError,
   type LatchkeyOptions,
 } from './client';
-export { latchkeyGuard } from './guard';
 export {
   type GrpcRequest,
   inMessage,

@@ -4,7 +4,6 @@ import { spiffeName } from './caller';
 import { fromServiceError } from './client-errors';
 import { AppError } from './errors';
 import { cancelled, deadlineExceeded } from './lifetime';
-import { type Logger } from './logger';
 import { type TlsFiles, WatchedCertificates } from './tls';
 
 /**
@@ -32,7 +31,7 @@ export interface ConnectOptions {
   /** Called around every call with `call:<service>.<Method>:before` and `…:after`, for tests that stop the process there. */
   readonly checkpoint?: (step: string) => Promise<void>;
   /** Told of new certificate files that cannot be used, while the old ones go on. Default: a warning of the process. */
-  readonly log?: Logger;
+  readonly log?: { error(about: object, message: string): void };
   /** Largest response, bytes. Default 1 MiB: a page of a list is larger than any request. */
   readonly messageBytes?: number;
   /** `round_robin`: calls take turns over every address that the name stands for. Default: all go to one of them. */
