@@ -1,5 +1,5 @@
 import { membershipHash, type OutboxPayload } from '@latchkey/coherence';
-import { AppError, type CallContext, type Code, organizationNotFound } from '@latchkey/service';
+import { AppError, type CallContext, isRefusal, organizationNotFound } from '@latchkey/service';
 import { type Deps } from './deps';
 import { memberNotFound, userNotFound } from './errors';
 import { type MemberRow } from './member';
@@ -122,15 +122,3 @@ async function abandon(deps: Deps, joining: Joining, refusal: AppError, ctx: Cal
 
 /** What role may still hold of a member that never came to be. */
 export const PRINCIPAL_REMOVAL = 'principal-removal';
-
-const REFUSALS: ReadonlySet<Code> = new Set<Code>([
-  'NOT_FOUND',
-  'PERMISSION_DENIED',
-  'INVALID_ARGUMENT',
-  'FAILED_PRECONDITION',
-]);
-
-/** Whether another service has said a no that stays a no. */
-export function isRefusal(error: unknown): error is AppError {
-  return error instanceof AppError && REFUSALS.has(error.code);
-}

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { membershipHash, type Transaction } from '@latchkey/coherence';
-import { type AppError, type CallContext, type PrincipalContext } from '@latchkey/service';
+import { type AppError, type CallContext, isRefusal, type PrincipalContext } from '@latchkey/service';
 import { typeid } from 'typeid-js';
 import { type Deps } from './deps';
 import { memberOvertaken, seatBusy } from './errors';
-import { isRefusal } from './joining';
 import { isLive, type MemberRow } from './member';
 import { step } from './step';
 

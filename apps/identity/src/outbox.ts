@@ -1,9 +1,9 @@
 import { type OutboxEntry, type OutboxHandler } from '@latchkey/coherence';
-import { AppError, type CallContext, systemContext } from '@latchkey/service';
+import { AppError, type CallContext, isRefusal, systemContext } from '@latchkey/service';
 import { jobId } from './deletion';
 import { type DeletionQueue } from './deletion-queue';
 import { type Deps } from './deps';
-import { finishJoining, isRefusal, JOINING, joiningOf, PRINCIPAL_REMOVAL } from './joining';
+import { finishJoining, JOINING, joiningOf, PRINCIPAL_REMOVAL } from './joining';
 import { SEAT_CLOSING, takeBackClosing, USER_DELETION } from './leaving';
 import { text } from './payload';
 import { removeSomeOfWorkspace, WORKSPACE_REMOVAL } from './workspace-removal';

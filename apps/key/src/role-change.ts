@@ -1,9 +1,9 @@
 import { type OutboxHandler } from '@latchkey/coherence';
 import { keyV1 } from '@latchkey/proto';
-import { AppError, type CallContext, type Logger, systemContext } from '@latchkey/service';
+import { AppError, type CallContext, isRefusal, type Logger, systemContext } from '@latchkey/service';
 import { type Deps } from './deps';
 import { etagOf, type KeyRecord, type RoleChange } from './key';
-import { FOLLOW_UP_MS, isRefusal, withoutRequestId } from './service-account';
+import { FOLLOW_UP_MS, withoutRequestId } from './service-account';
 
 // A service key's role is held in another service. A change of it is an intent, committed here with an outbox entry, and an
 // idempotent follow-up there; only then does this service say that the key has the role. Until then the old role authorizes,

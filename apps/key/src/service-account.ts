@@ -3,7 +3,7 @@ import { keyV1 } from '@latchkey/proto';
 import {
   AppError,
   type CallContext,
-  type Code,
+  isRefusal,
   type Logger,
   type PrincipalContext,
   systemContext,
@@ -141,16 +141,4 @@ async function takeBack(deps: FollowUpDeps, record: KeyRecord, error: AppError, 
     return {};
   });
   await tryRemoveServiceAccount(deps, keyId, ctx);
-}
-
-const REFUSALS: ReadonlySet<Code> = new Set<Code>([
-  'NOT_FOUND',
-  'PERMISSION_DENIED',
-  'INVALID_ARGUMENT',
-  'FAILED_PRECONDITION',
-]);
-
-/** A definite no, which no repeat will change. */
-export function isRefusal(error: unknown): error is AppError {
-  return error instanceof AppError && REFUSALS.has(error.code);
 }

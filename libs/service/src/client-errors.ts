@@ -13,6 +13,13 @@ const DOMAIN_CODES: ReadonlySet<string> = new Set<Code>([
   'RESOURCE_EXHAUSTED',
 ]);
 
+const REFUSALS: ReadonlySet<Code> = new Set<Code>([
+  'NOT_FOUND',
+  'PERMISSION_DENIED',
+  'INVALID_ARGUMENT',
+  'FAILED_PRECONDITION',
+]);
+
 const TRANSIENT: ReadonlySet<string> = new Set<Code>(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED']);
 
 // That we are not let in is a fault in our own deployment, not something that our caller did.
@@ -39,6 +46,11 @@ export function fromServiceError(error: ServiceError | null, callee: string): Ap
     });
   }
   return internal(new Error(`${callee} answered ${name}: ${error.details}`, { cause: error }));
+}
+
+/** Whether another service has said a definite no, which no repeat will change. */
+export function isRefusal(error: unknown): error is AppError {
+  return error instanceof AppError && REFUSALS.has(error.code);
 }
 
 function passedOn(code: Code, message: string, { info, violations, retryAfterMs }: ReceivedDetails): AppError {

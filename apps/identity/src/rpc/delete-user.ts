@@ -1,9 +1,8 @@
 import { identityV1 } from '@latchkey/proto';
-import { type CallContext } from '@latchkey/service';
+import { type CallContext, isRefusal } from '@latchkey/service';
 import { type Deps } from '../deps';
 import { lastAdmin, removalOvertaken, userNotFound } from '../errors';
 import { closeSeat, intendClosing, removeClosed, type SeatClosing, takeBackClosing } from '../leaving';
-import { isRefusal } from '../joining';
 
 /** How often it starts over when a membership came into being meanwhile, or a seat was opened again. */
 const MAX_ATTEMPTS = 3;
