@@ -33,6 +33,7 @@ import { fillFrom } from './fill';
 import { keyStore } from './key-store';
 import { legacyKeyTable } from './legacy-key-service';
 import { legacySunsetStore } from './legacy-sunset-store';
+import { Misses } from './misses';
 import { personalTokenTable } from './personal-token-service';
 import { remoteFacts } from './remote-facts';
 import { roleChanges } from './role-change';
@@ -86,10 +87,12 @@ export async function startKeyApp(
       identity: client(identityV1.FactServiceClient, identity),
       role: client(roleV1.FactServiceClient, role),
     });
+    const misses = new Misses(config.misses);
     const replica = new LiveReplica<Value>({
       ...coherence,
       kinds: ENTITY_KINDS,
       limits: config.memory,
+      admit: (caller, subject) => misses.admit(caller, subject),
       load: fillFrom(source, () => systemContext('key', { log, timeoutMs: FILL_MS })),
       log,
     });
@@ -104,7 +107,7 @@ export async function startKeyApp(
       sunsets,
       source,
       judge: judge({ memory, brand: config.brand }),
-      holders: { parameters: coherence.parameters, open: (process, stream) => replica.openHolder(process, stream) },
+      holders: { parameters: coherence.parameters, open: replica.openHolder.bind(replica) },
       bindings: client(roleV1.BindingServiceClient, role),
       now,
       brand: config.brand,

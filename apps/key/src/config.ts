@@ -1,5 +1,6 @@
 import { fields, type LogLevel, readConfig, type TlsFiles } from '@latchkey/service';
 import { z } from 'zod';
+import { type MissLimits } from './misses';
 
 export interface KeyConfig {
   /** Where to serve, `host:port`. */
@@ -12,6 +13,8 @@ export interface KeyConfig {
   readonly leaseMs: number;
   /** How many entities of each kind, and how many unknown ids and hashes, are remembered at most. */
   readonly memory: { readonly entitiesPerKind: number; readonly unknown: number };
+  /** How many facts each caller's checks may have read, of what memory lacks. */
+  readonly misses: MissLimits;
   /** PEM files: trusted authorities, own certificate and its key. */
   readonly tls: TlsFiles;
   /** identity's address, `host:port`. */
@@ -36,6 +39,8 @@ const schema = z.object({
   LATCHKEY_LEASE_MS: fields.leaseMs,
   LATCHKEY_MEMORY_ENTITIES: z.coerce.number().int().min(1_000).max(10_000_000).default(250_000),
   LATCHKEY_MEMORY_UNKNOWN: z.coerce.number().int().min(1_000).max(10_000_000).default(100_000),
+  LATCHKEY_MISSES_PER_SECOND: z.coerce.number().int().min(1).max(1_000_000).default(1_000),
+  LATCHKEY_MISSES_BURST: z.coerce.number().int().min(1).max(10_000_000).default(30_000),
   LATCHKEY_TLS_CA: fields.file,
   LATCHKEY_TLS_CERT: fields.file,
   LATCHKEY_TLS_KEY: fields.file,
@@ -60,6 +65,7 @@ export function keyConfig(env: Readonly<Record<string, string | undefined>>): Ke
     redisUrl: given.REDIS_URL,
     leaseMs: given.LATCHKEY_LEASE_MS,
     memory: { entitiesPerKind: given.LATCHKEY_MEMORY_ENTITIES, unknown: given.LATCHKEY_MEMORY_UNKNOWN },
+    misses: { perSecond: given.LATCHKEY_MISSES_PER_SECOND, burst: given.LATCHKEY_MISSES_BURST },
     tls: { ca: given.LATCHKEY_TLS_CA, cert: given.LATCHKEY_TLS_CERT, key: given.LATCHKEY_TLS_KEY },
     identityAddress: given.LATCHKEY_IDENTITY_ADDRESS,
     roleAddress: given.LATCHKEY_ROLE_ADDRESS,

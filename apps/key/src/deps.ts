@@ -10,7 +10,8 @@ import { type TokenOwnerStore } from './token-owner-store';
 /** The SDK holders of this replica. */
 export interface Holders {
   readonly parameters: { readonly leaseMs: number; readonly pollMs: number };
-  open(process: string, stream: HolderStream<Value>): HolderEnd;
+  /** `process` names the process behind it, `caller` the service. */
+  open(process: string, caller: string, stream: HolderStream<Value>): HolderEnd;
 }
 
 /** What RPCs work with; built once, in app.ts. */

@@ -65,6 +65,16 @@ export function tooManyTokens(limit: number): AppError {
   });
 }
 
+export function tooManyMisses(): AppError {
+  return new AppError({
+    code: 'RESOURCE_EXHAUSTED',
+    reason: 'TOO_MANY_MISSES',
+    message: 'this caller has asked too much of late that is not in memory; what is goes on being answered',
+    // At any rate of one per second and more, something has been earned by then.
+    retryAfterMs: 1_000,
+  });
+}
+
 /**
  * @param field path of the list
  * @param indices places in it of those that the catalogue lacks

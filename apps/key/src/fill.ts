@@ -36,6 +36,11 @@ async function byId(source: FactSource, kind: EntityKind, id: string, ctx: CallC
   }
 }
 
+/** Whether it is a key that is looked for, by the hash of whatever was presented. */
+export function looksUpKey(subject: Subject): boolean {
+  return subject.by === 'hash' && !subject.hash.includes('/');
+}
+
 /** A membership by its person, or a key by its secret; no hash of the one looks like one of the other. */
 async function byHash(source: FactSource, hash: string, ctx: CallContext): Promise<FillResult<Value>> {
   const [organizationId = '', userId] = hash.split('/');

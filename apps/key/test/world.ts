@@ -229,6 +229,7 @@ export async function startWorld() {
     memory,
     bindings: bindings.state,
     database,
+    uri: engine.uri,
     clock,
     stop: async () => {
       await database.close();

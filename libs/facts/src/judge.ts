@@ -28,25 +28,29 @@ export interface Verdict {
 
 /**
  * The one place that answers questions: Authorize and its kin ask it, so does the SDK, and so do the services' own guards.
- * What is decided from memory alone is there at once; a promise means that facts have to be read first.
+ * What is decided from memory alone is there at once; a promise means that facts have to be read first, on account of
+ * `caller`, the service that asks.
  */
 export interface Judge {
   /** May the holder of this secret? */
-  judgeKey(secret: string, question: Question): Verdict | Promise<Verdict>;
+  judgeKey(secret: string, question: Question, caller?: string): Verdict | Promise<Verdict>;
   /** May this person, in `question.organizationId`? */
-  judgeUser(userId: string, question: Question): Verdict | Promise<Verdict>;
+  judgeUser(userId: string, question: Question, caller?: string): Verdict | Promise<Verdict>;
   /** Whose secret is it, and may they act at all? */
-  identifyKey(secret: string): Verdict | Promise<Verdict>;
+  identifyKey(secret: string, caller?: string): Verdict | Promise<Verdict>;
   /** Which member is this person, and may they act at all? */
-  identifyUser(userId: string, organizationId: string): Verdict | Promise<Verdict>;
+  identifyUser(userId: string, organizationId: string, caller?: string): Verdict | Promise<Verdict>;
 }
 
 const NO_QUESTION: Question = { permission: '', workspaceId: '', organizationId: '' };
 
 /** Where decisions find their facts, and the time to judge them at. */
 export interface Memory {
-  /** @throws AppError UNAVAILABLE, without a lease or when facts cannot be read */
-  check<A>(evaluate: Evaluate<Value, A>): A | Promise<A>;
+  /**
+   * @throws AppError UNAVAILABLE, without a lease or when facts cannot be read; RESOURCE_EXHAUSTED, when they would have to be
+   * and the caller has had too many read lately
+   */
+  check<A>(evaluate: Evaluate<Value, A>, caller?: string): A | Promise<A>;
   /** Database time, epoch ms. */
   now(clock: Clock): number;
 }
@@ -68,15 +72,18 @@ export function judge({ memory, brand }: { memory: Memory; brand: string }): Jud
     secret: string,
     question: Question,
     depth: Depth,
+    caller: string | undefined,
     decided: (loaded: Loaded, nowMs: number) => Outcome,
   ): Verdict | Promise<Verdict> => {
     if (!parseSecret(brand, secret)) return numbered({ allowed: false, reason: 'MALFORMED_KEY' });
     const hash = hashSecret(secret);
-    const found = memory.check((view, clock) =>
-      fromMemory(view, (known) => {
-        const nowMs = memory.now(clock);
-        return decided(factsByKey(known, hash, question, depth, nowMs), nowMs);
-      }),
+    const found = memory.check(
+      (view, clock) =>
+        fromMemory(view, (known) => {
+          const nowMs = memory.now(clock);
+          return decided(factsByKey(known, hash, question, depth, nowMs), nowMs);
+        }),
+      caller,
     );
     return verdict(found);
   };
@@ -84,29 +91,32 @@ export function judge({ memory, brand }: { memory: Memory; brand: string }): Jud
     userId: string,
     question: Question,
     depth: Depth,
+    caller: string | undefined,
     decided: (facts: Facts, nowMs: number) => Outcome,
   ): Verdict | Promise<Verdict> =>
     verdict(
-      memory.check((view, clock) =>
-        fromMemory(view, (known) => decided(factsByUser(known, userId, question, depth), memory.now(clock))),
+      memory.check(
+        (view, clock) =>
+          fromMemory(view, (known) => decided(factsByUser(known, userId, question, depth), memory.now(clock))),
+        caller,
       ),
     );
 
   return {
-    judgeKey: (secret, question) =>
-      ofKey(secret, question, 'decision', ({ facts, key }, nowMs) => {
+    judgeKey: (secret, question, caller) =>
+      ofKey(secret, question, 'decision', caller, ({ facts, key }, nowMs) => {
         const { allowed, reason, legacySunset } = decide(question, facts, nowMs);
         return { allowed, reason, principal: holder(key), legacySunset };
       }),
 
-    judgeUser: (userId, question) =>
-      ofUser(userId, question, 'decision', (facts, nowMs) => {
+    judgeUser: (userId, question, caller) =>
+      ofUser(userId, question, 'decision', caller, (facts, nowMs) => {
         const { allowed, reason } = decide(question, facts, nowMs);
         return { allowed, reason, principal: member(facts) };
       }),
 
-    identifyKey: (secret) =>
-      ofKey(secret, NO_QUESTION, 'liveness', ({ facts, key: found }, nowMs) => {
+    identifyKey: (secret, caller) =>
+      ofKey(secret, NO_QUESTION, 'liveness', caller, ({ facts, key: found }, nowMs) => {
         const { entry, principal, organization } = facts;
         const key = entry.kind === 'key' ? entry.key : undefined;
         const sunset = organization?.legacySunset;
@@ -115,8 +125,8 @@ export function judge({ memory, brand }: { memory: Memory; brand: string }): Jud
         return { allowed: !refusal, reason: refusal ?? 'ALLOWED', principal: holder(found), legacySunset: ending };
       }),
 
-    identifyUser: (userId, organizationId) =>
-      ofUser(userId, { ...NO_QUESTION, organizationId }, 'liveness', (facts) => {
+    identifyUser: (userId, organizationId, caller) =>
+      ofUser(userId, { ...NO_QUESTION, organizationId }, 'liveness', caller, (facts) => {
         const refusal = checkPrincipal(facts.entry, facts.principal, facts.organization);
         return { allowed: !refusal, reason: refusal ?? 'ALLOWED', principal: member(facts) };
       }),

@@ -28,6 +28,7 @@ export {
   service,
   type ServiceRegistration,
   stream,
+  type StreamContext,
   type StreamHandler,
   type StreamPeer,
   unguarded,

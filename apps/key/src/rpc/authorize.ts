@@ -7,7 +7,7 @@ export const authorize =
   ({ judge }: Pick<Deps, 'judge'>) =>
   async (request: keyV1.AuthorizeRequest, ctx: CallContext): Promise<keyV1.AuthorizeResponse> => {
     const { key, permission, workspaceId, organizationId } = request;
-    const verdict = await decided(judge.judgeKey(key, { permission, workspaceId, organizationId }), ctx);
+    const verdict = await decided(judge.judgeKey(key, { permission, workspaceId, organizationId }, ctx.caller), ctx);
     return {
       allowed: verdict.allowed,
       reason: keyV1.DecisionReason[verdict.reason],

@@ -6,7 +6,7 @@ import { decided, legacyNotice, principal } from '../answers';
 export const introspectKey =
   ({ judge }: Pick<Deps, 'judge'>) =>
   async (request: keyV1.IntrospectKeyRequest, ctx: CallContext): Promise<keyV1.IntrospectKeyResponse> => {
-    const verdict = await decided(judge.identifyKey(request.key), ctx);
+    const verdict = await decided(judge.identifyKey(request.key, ctx.caller), ctx);
     return {
       active: verdict.allowed,
       reason: keyV1.DecisionReason[verdict.reason],

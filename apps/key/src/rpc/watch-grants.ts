@@ -1,13 +1,13 @@
 import { ENTITY_KINDS, type HolderEnd } from '@latchkey/coherence';
 import { downMessage, heardAbove } from '@latchkey/facts';
 import { type keyV1 } from '@latchkey/proto';
-import { type StreamHandler, type StreamPeer } from '@latchkey/service';
+import { type StreamContext, type StreamHandler, type StreamPeer } from '@latchkey/service';
 import { type Deps } from '../deps';
 import { holderMessageOutOfPlace, holderTooOld } from '../errors';
 
 export const watchGrants =
   ({ holders, brand }: Pick<Deps, 'holders' | 'brand'>) =>
-  (peer: StreamPeer<keyV1.WatchGrantsResponse>): StreamHandler<keyV1.WatchGrantsRequest> => {
+  (peer: StreamPeer<keyV1.WatchGrantsResponse>, { caller }: StreamContext): StreamHandler<keyV1.WatchGrantsRequest> => {
     let holder: HolderEnd | undefined;
     const welcome = ({ process, kinds }: keyV1.HolderHello): HolderEnd => {
       const missing = ENTITY_KINDS.filter((kind) => !kinds.includes(kind));
@@ -15,7 +15,7 @@ export const watchGrants =
       const { leaseMs, pollMs } = holders.parameters;
       const terms = { leaseMs: BigInt(leaseMs), pollMs: BigInt(pollMs), brand };
       peer.send({ message: { $case: 'terms', value: terms } });
-      return holders.open(process, {
+      return holders.open(process, caller, {
         send: (message) => peer.send(downMessage(message)),
         end: () => peer.end(),
       });

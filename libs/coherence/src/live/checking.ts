@@ -16,17 +16,25 @@ export interface Deciding<V> {
   readonly view: View<V>;
   readonly clock: () => Clock;
   readonly maxRestarts: number;
-  /** Gets a fact into memory, and then resumes whoever waits for it. */
-  readonly wait: (subject: Subject, resume: Resume<V>) => void;
+  /** Gets a fact into memory, and then resumes whoever waits for it; or refuses to, to this asker. */
+  readonly wait: (subject: Subject, resume: Resume<V>, asker: Asker) => void;
+}
+
+/** Who has a fact read. */
+export interface Asker {
+  /** The service on whose account it is. */
+  readonly caller: string;
+  refuse(error: AppError): void;
 }
 
 export type Resume<V> = (outcome: FillEnd<never, V>['outcome'], result: FillEnd<never, V>['result']) => void;
 
 /**
  * Decides from memory, and waits for what is missing. With everything in memory the answer is there at once, without an await.
+ * @param caller on whose account facts are read
  * @throws AppError UNAVAILABLE with a retry hint, without a lease or when facts cannot be read; always by a promise
  */
-export function checking<V, A>(memory: Deciding<V>, evaluate: Evaluate<V, A>): A | Promise<A> {
+export function checking<V, A>(memory: Deciding<V>, evaluate: Evaluate<V, A>, caller = ''): A | Promise<A> {
   const { gate, view, maxRestarts } = memory;
   const now = memory.clock();
   // The hot path, without anything that only a check that waits needs.
@@ -37,13 +45,14 @@ export function checking<V, A>(memory: Deciding<V>, evaluate: Evaluate<V, A>): A
     const advance = (step: Step<A>): void => {
       if (step.kind === 'answer') return resolve(step.answer);
       if (step.kind === 'unavailable') return reject(unavailable(step.reason));
-      memory.wait(step.subject, (outcome, result) => {
+      const resume: Resume<V> = (outcome, result) => {
         try {
           advance(check.resume(outcome, result, memory.clock()));
         } catch (cause) {
           reject(toError(cause));
         }
-      });
+      };
+      memory.wait(step.subject, resume, { caller, refuse: reject });
     };
     advance(check.step(now));
   });

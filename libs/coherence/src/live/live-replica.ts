@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Logger } from '@latchkey/service';
+import { type AppError, type Logger } from '@latchkey/service';
 import {
   type CacheLimits,
   type Clock,
@@ -28,6 +28,8 @@ export interface LiveReplicaOptions<V> {
   readonly limits: CacheLimits;
   /** Reads the facts about a subject, linearizably, from whoever owns them. */
   readonly load: (subject: Subject) => Promise<FillResult<V>>;
+  /** Asked before each read that a check or an SDK holder causes, on whose account it is; may refuse it. Default: no limit. */
+  readonly admit?: (caller: string, subject: Subject) => AppError | undefined;
   readonly log: Logger;
   readonly clock?: () => Clock;
 }
@@ -66,7 +68,7 @@ export class LiveReplica<V> {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: LiveReplicaOptions<V>) {
-    this.#options = { clock: systemClock, ...options };
+    this.#options = { clock: systemClock, admit: () => undefined, ...options };
     const { parameters, kinds, limits, channel } = options;
     const identify = (): string => randomBytes(12).toString('hex');
     this.#replica = new Replica({ parameters, kinds, limits, authenticator: HMAC, identify });
@@ -76,7 +78,11 @@ export class LiveReplica<V> {
       view: this.#replica.cache,
       clock: this.#options.clock,
       maxRestarts: parameters.maxRestarts,
-      wait: (subject, resume) => this.#await(subject, ({ outcome, result }) => resume(outcome, result)),
+      wait: (subject, resume, { caller, refuse }) => {
+        const limited = this.#limited(caller, subject);
+        if (limited) refuse(limited);
+        else this.#await(subject, ({ outcome, result }) => resume(outcome, result));
+      },
     };
     channel.subscribe((message) => this.#do(this.#replica.heard(message, this.#options.clock())));
   }
@@ -114,14 +120,18 @@ export class LiveReplica<V> {
 
   /**
    * Decides from memory, and fills what is missing. With everything in memory the answer is there at once, without an await.
-   * @throws AppError UNAVAILABLE with a retry hint, without a lease or when facts cannot be read
+   * @param caller on whose account facts are read
+   * @throws AppError UNAVAILABLE with a retry hint, without a lease or when facts cannot be read; what `admit` refuses with
    */
-  check<A>(evaluate: Evaluate<V, A>): A | Promise<A> {
-    return checking(this.#deciding, evaluate);
+  check<A>(evaluate: Evaluate<V, A>, caller?: string): A | Promise<A> {
+    return checking(this.#deciding, evaluate, caller);
   }
 
-  /** A new SDK holder on a stream of its own; `client` names the process behind it, also over its next stream. */
-  openHolder(client: string, stream: HolderStream<V>): HolderEnd {
+  /**
+   * A new SDK holder on a stream of its own; `client` names the process behind it, also over its next stream. A fact that may not be
+   * read on account of `caller` is unreadable to it.
+   */
+  openHolder(client: string, caller: string, stream: HolderStream<V>): HolderEnd {
     const id = String(++this.#opened);
     const { clock } = this.#options;
     let fetches = 0;
@@ -131,10 +141,14 @@ export class LiveReplica<V> {
         fetches -= 1;
         return this.#do(entry);
       }
-      this.#await(subject, ({ outcome }) => {
-        if (outcome !== 'failed' && attempt < this.#options.parameters.maxRestarts) return serve(subject, attempt + 1);
+      const refuse = (): void => {
         fetches -= 1;
         this.#do(this.#replica.refuseEntry(id, subject));
+      };
+      if (this.#limited(caller, subject)) return refuse();
+      this.#await(subject, ({ outcome }) => {
+        if (outcome !== 'failed' && attempt < this.#options.parameters.maxRestarts) return serve(subject, attempt + 1);
+        refuse();
       });
     };
     this.#streams.set(id, stream);
@@ -151,6 +165,11 @@ export class LiveReplica<V> {
         this.#replica.holderClosed(id);
       },
     };
+  }
+
+  /** Why the caller may not have this read; whoever joins a read that is under way causes none. */
+  #limited(caller: string, subject: Subject): AppError | undefined {
+    return this.#replica.fills.isUnderWay(subject) ? undefined : this.#options.admit(caller, subject);
   }
 
   #await(subject: Subject, waiter: Waiter<V>): void {

@@ -42,6 +42,11 @@ export class Fills<W, V> {
     this.#ablations = ablations;
   }
 
+  /** Whether its facts are being read at this moment: another that waits for them causes no read. */
+  isUnderWay(subject: Subject): boolean {
+    return this.#bySubject.has(subjectName(subject));
+  }
+
   /** Waits for the subject. Whoever gets a `ticket` has to read the facts and call {@link end} with it. */
   await(subject: Subject, waiter: W, clock: Clock): { readonly ticket?: number } {
     const name = subjectName(subject);

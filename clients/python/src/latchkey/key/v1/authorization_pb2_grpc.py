@@ -28,6 +28,11 @@ if _version_not_supported:
 
 class AuthorizationServiceStub(object):
     """The one question: may the holder of this key do this, here?
+
+    Answers come from memory; what memory lacks is read first. Each caller may cause so many reads in a time (LATCHKEY_MISSES_PER_SECOND,
+    LATCHKEY_MISSES_BURST), look-ups of keys and other reads counted apart. One that has used them up, as a front end does that is
+    flooded with invented keys, gets RESOURCE_EXHAUSTED (TOO_MANY_MISSES) with a RetryInfo for what would take another read; what is in
+    memory goes on being answered, and other callers are not touched.
     """
 
     def __init__(self, channel):
@@ -65,11 +70,17 @@ class AuthorizationServiceStub(object):
 
 class AuthorizationServiceServicer(object):
     """The one question: may the holder of this key do this, here?
+
+    Answers come from memory; what memory lacks is read first. Each caller may cause so many reads in a time (LATCHKEY_MISSES_PER_SECOND,
+    LATCHKEY_MISSES_BURST), look-ups of keys and other reads counted apart. One that has used them up, as a front end does that is
+    flooded with invented keys, gets RESOURCE_EXHAUSTED (TOO_MANY_MISSES) with a RetryInfo for what would take another read; what is in
+    memory goes on being answered, and other callers are not touched.
     """
 
     def Authorize(self, request, context):
         """Answers the question. A refused key is an answer, not an error; errors are for callers' mistakes and for faults.
         Rule: called by a configured checker.
+        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above; UNAVAILABLE with a RetryInfo, while nothing may be answered.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -79,6 +90,8 @@ class AuthorizationServiceServicer(object):
         """Answers many questions in one message, each as Authorize would, about facts that are read once for all of them. A malformed
         question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
         Rule: called by a configured checker.
+        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES) for the whole message, if any of its questions would get that from Authorize. What was
+        read for the others stays in memory, so that a repeat gets further.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,6 +100,7 @@ class AuthorizationServiceServicer(object):
     def AuthorizeUser(self, request, context):
         """Answers the same question for a person whom a front end has signed in: the same chain, entered at the principal.
         Rule: called by identity or role, which guard their own RPCs with it.
+        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES); never because of invented keys, since no key is looked up here.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,6 +109,7 @@ class AuthorizationServiceServicer(object):
     def IntrospectKey(self, request, context):
         """Says whose a key is and whether it works, without asking what for.
         Rule: called by a configured checker.
+        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -148,6 +163,11 @@ def add_AuthorizationServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class AuthorizationService(object):
     """The one question: may the holder of this key do this, here?
+
+    Answers come from memory; what memory lacks is read first. Each caller may cause so many reads in a time (LATCHKEY_MISSES_PER_SECOND,
+    LATCHKEY_MISSES_BURST), look-ups of keys and other reads counted apart. One that has used them up, as a front end does that is
+    flooded with invented keys, gets RESOURCE_EXHAUSTED (TOO_MANY_MISSES) with a RetryInfo for what would take another read; what is in
+    memory goes on being answered, and other callers are not touched.
     """
 
     @staticmethod

@@ -28,7 +28,13 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AuthorizationServiceStub:
-    """The one question: may the holder of this key do this, here?"""
+    """The one question: may the holder of this key do this, here?
+
+    Answers come from memory; what memory lacks is read first. Each caller may cause so many reads in a time (LATCHKEY_MISSES_PER_SECOND,
+    LATCHKEY_MISSES_BURST), look-ups of keys and other reads counted apart. One that has used them up, as a front end does that is
+    flooded with invented keys, gets RESOURCE_EXHAUSTED (TOO_MANY_MISSES) with a RetryInfo for what would take another read; what is in
+    memory goes on being answered, and other callers are not touched.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -37,19 +43,24 @@ class AuthorizationServiceStub:
     Authorize: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.AuthorizeRequest, _authorization_pb2.AuthorizeResponse]
     """Answers the question. A refused key is an answer, not an error; errors are for callers' mistakes and for faults.
     Rule: called by a configured checker.
+    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above; UNAVAILABLE with a RetryInfo, while nothing may be answered.
     """
     BatchAuthorize: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.BatchAuthorizeRequest, _authorization_pb2.BatchAuthorizeResponse]
     """Answers many questions in one message, each as Authorize would, about facts that are read once for all of them. A malformed
     question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
     Rule: called by a configured checker.
+    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES) for the whole message, if any of its questions would get that from Authorize. What was
+    read for the others stays in memory, so that a repeat gets further.
     """
     AuthorizeUser: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.AuthorizeUserRequest, _authorization_pb2.AuthorizeUserResponse]
     """Answers the same question for a person whom a front end has signed in: the same chain, entered at the principal.
     Rule: called by identity or role, which guard their own RPCs with it.
+    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES); never because of invented keys, since no key is looked up here.
     """
     IntrospectKey: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.IntrospectKeyRequest, _authorization_pb2.IntrospectKeyResponse]
     """Says whose a key is and whether it works, without asking what for.
     Rule: called by a configured checker.
+    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES).
     """
     WatchGrants: _grpc.StreamStreamMultiCallable[_grants_pb2.WatchGrantsRequest, _grants_pb2.WatchGrantsResponse]
     """Lets a process answer from its own memory: the stream brings it the facts of decisions, tells it when to forget them, and
@@ -60,25 +71,36 @@ class AuthorizationServiceStub:
 
 @_typing.type_check_only
 class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
-    """The one question: may the holder of this key do this, here?"""
+    """The one question: may the holder of this key do this, here?
+
+    Answers come from memory; what memory lacks is read first. Each caller may cause so many reads in a time (LATCHKEY_MISSES_PER_SECOND,
+    LATCHKEY_MISSES_BURST), look-ups of keys and other reads counted apart. One that has used them up, as a front end does that is
+    flooded with invented keys, gets RESOURCE_EXHAUSTED (TOO_MANY_MISSES) with a RetryInfo for what would take another read; what is in
+    memory goes on being answered, and other callers are not touched.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Authorize: _aio.UnaryUnaryMultiCallable[_authorization_pb2.AuthorizeRequest, _authorization_pb2.AuthorizeResponse]  # type: ignore[assignment]
     """Answers the question. A refused key is an answer, not an error; errors are for callers' mistakes and for faults.
     Rule: called by a configured checker.
+    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above; UNAVAILABLE with a RetryInfo, while nothing may be answered.
     """
     BatchAuthorize: _aio.UnaryUnaryMultiCallable[_authorization_pb2.BatchAuthorizeRequest, _authorization_pb2.BatchAuthorizeResponse]  # type: ignore[assignment]
     """Answers many questions in one message, each as Authorize would, about facts that are read once for all of them. A malformed
     question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
     Rule: called by a configured checker.
+    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES) for the whole message, if any of its questions would get that from Authorize. What was
+    read for the others stays in memory, so that a repeat gets further.
     """
     AuthorizeUser: _aio.UnaryUnaryMultiCallable[_authorization_pb2.AuthorizeUserRequest, _authorization_pb2.AuthorizeUserResponse]  # type: ignore[assignment]
     """Answers the same question for a person whom a front end has signed in: the same chain, entered at the principal.
     Rule: called by identity or role, which guard their own RPCs with it.
+    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES); never because of invented keys, since no key is looked up here.
     """
     IntrospectKey: _aio.UnaryUnaryMultiCallable[_authorization_pb2.IntrospectKeyRequest, _authorization_pb2.IntrospectKeyResponse]  # type: ignore[assignment]
     """Says whose a key is and whether it works, without asking what for.
     Rule: called by a configured checker.
+    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES).
     """
     WatchGrants: _aio.StreamStreamMultiCallable[_grants_pb2.WatchGrantsRequest, _grants_pb2.WatchGrantsResponse]  # type: ignore[assignment]
     """Lets a process answer from its own memory: the stream brings it the facts of decisions, tells it when to forget them, and
@@ -88,7 +110,13 @@ class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
     """
 
 class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The one question: may the holder of this key do this, here?"""
+    """The one question: may the holder of this key do this, here?
+
+    Answers come from memory; what memory lacks is read first. Each caller may cause so many reads in a time (LATCHKEY_MISSES_PER_SECOND,
+    LATCHKEY_MISSES_BURST), look-ups of keys and other reads counted apart. One that has used them up, as a front end does that is
+    flooded with invented keys, gets RESOURCE_EXHAUSTED (TOO_MANY_MISSES) with a RetryInfo for what would take another read; what is in
+    memory goes on being answered, and other callers are not touched.
+    """
 
     @_abc_1.abstractmethod
     def Authorize(
@@ -98,6 +126,7 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_authorization_pb2.AuthorizeResponse, _abc.Awaitable[_authorization_pb2.AuthorizeResponse]]:
         """Answers the question. A refused key is an answer, not an error; errors are for callers' mistakes and for faults.
         Rule: called by a configured checker.
+        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above; UNAVAILABLE with a RetryInfo, while nothing may be answered.
         """
 
     @_abc_1.abstractmethod
@@ -109,6 +138,8 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Answers many questions in one message, each as Authorize would, about facts that are read once for all of them. A malformed
         question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
         Rule: called by a configured checker.
+        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES) for the whole message, if any of its questions would get that from Authorize. What was
+        read for the others stays in memory, so that a repeat gets further.
         """
 
     @_abc_1.abstractmethod
@@ -119,6 +150,7 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_authorization_pb2.AuthorizeUserResponse, _abc.Awaitable[_authorization_pb2.AuthorizeUserResponse]]:
         """Answers the same question for a person whom a front end has signed in: the same chain, entered at the principal.
         Rule: called by identity or role, which guard their own RPCs with it.
+        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES); never because of invented keys, since no key is looked up here.
         """
 
     @_abc_1.abstractmethod
@@ -129,6 +161,7 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_authorization_pb2.IntrospectKeyResponse, _abc.Awaitable[_authorization_pb2.IntrospectKeyResponse]]:
         """Says whose a key is and whether it works, without asking what for.
         Rule: called by a configured checker.
+        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES).
         """
 
     @_abc_1.abstractmethod

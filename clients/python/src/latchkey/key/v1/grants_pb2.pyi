@@ -109,7 +109,9 @@ class WatchGrantsResponse(_message.Message):
 
     @_builtins.property
     def unreadable(self) -> Global___GrantSubject:
-        """This fact cannot be read now; the next who asks may have more luck."""
+        """This fact cannot be read now, or may not be on account of this caller (TOO_MANY_MISSES, see AuthorizationService); the next who
+        asks may have more luck.
+        """
 
     @_builtins.property
     def leaving(self) -> Global___GrantLeaving:

@@ -1339,12 +1339,20 @@ export const IntrospectKeyResponse: MessageFns<IntrospectKeyResponse> = {
   },
 };
 
-/** The one question: may the holder of this key do this, here? */
+/**
+ * The one question: may the holder of this key do this, here?
+ *
+ * Answers come from memory; what memory lacks is read first. Each caller may cause so many reads in a time (LATCHKEY_MISSES_PER_SECOND,
+ * LATCHKEY_MISSES_BURST), look-ups of keys and other reads counted apart. One that has used them up, as a front end does that is
+ * flooded with invented keys, gets RESOURCE_EXHAUSTED (TOO_MANY_MISSES) with a RetryInfo for what would take another read; what is in
+ * memory goes on being answered, and other callers are not touched.
+ */
 export type AuthorizationServiceService = typeof AuthorizationServiceService;
 export const AuthorizationServiceService = {
   /**
    * Answers the question. A refused key is an answer, not an error; errors are for callers' mistakes and for faults.
    * Rule: called by a configured checker.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above; UNAVAILABLE with a RetryInfo, while nothing may be answered.
    */
   authorize: {
     path: "/latchkey.key.v1.AuthorizationService/Authorize" as const,
@@ -1359,6 +1367,8 @@ export const AuthorizationServiceService = {
    * Answers many questions in one message, each as Authorize would, about facts that are read once for all of them. A malformed
    * question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
    * Rule: called by a configured checker.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES) for the whole message, if any of its questions would get that from Authorize. What was
+   * read for the others stays in memory, so that a repeat gets further.
    */
   batchAuthorize: {
     path: "/latchkey.key.v1.AuthorizationService/BatchAuthorize" as const,
@@ -1374,6 +1384,7 @@ export const AuthorizationServiceService = {
   /**
    * Answers the same question for a person whom a front end has signed in: the same chain, entered at the principal.
    * Rule: called by identity or role, which guard their own RPCs with it.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES); never because of invented keys, since no key is looked up here.
    */
   authorizeUser: {
     path: "/latchkey.key.v1.AuthorizationService/AuthorizeUser" as const,
@@ -1388,6 +1399,7 @@ export const AuthorizationServiceService = {
   /**
    * Says whose a key is and whether it works, without asking what for.
    * Rule: called by a configured checker.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES).
    */
   introspectKey: {
     path: "/latchkey.key.v1.AuthorizationService/IntrospectKey" as const,
@@ -1420,22 +1432,27 @@ export interface AuthorizationServiceServer extends UntypedServiceImplementation
   /**
    * Answers the question. A refused key is an answer, not an error; errors are for callers' mistakes and for faults.
    * Rule: called by a configured checker.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above; UNAVAILABLE with a RetryInfo, while nothing may be answered.
    */
   authorize: handleUnaryCall<AuthorizeRequest, AuthorizeResponse>;
   /**
    * Answers many questions in one message, each as Authorize would, about facts that are read once for all of them. A malformed
    * question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
    * Rule: called by a configured checker.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES) for the whole message, if any of its questions would get that from Authorize. What was
+   * read for the others stays in memory, so that a repeat gets further.
    */
   batchAuthorize: handleUnaryCall<BatchAuthorizeRequest, BatchAuthorizeResponse>;
   /**
    * Answers the same question for a person whom a front end has signed in: the same chain, entered at the principal.
    * Rule: called by identity or role, which guard their own RPCs with it.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES); never because of invented keys, since no key is looked up here.
    */
   authorizeUser: handleUnaryCall<AuthorizeUserRequest, AuthorizeUserResponse>;
   /**
    * Says whose a key is and whether it works, without asking what for.
    * Rule: called by a configured checker.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES).
    */
   introspectKey: handleUnaryCall<IntrospectKeyRequest, IntrospectKeyResponse>;
   /**
@@ -1451,6 +1468,7 @@ export interface AuthorizationServiceClient extends Client {
   /**
    * Answers the question. A refused key is an answer, not an error; errors are for callers' mistakes and for faults.
    * Rule: called by a configured checker.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above; UNAVAILABLE with a RetryInfo, while nothing may be answered.
    */
   authorize(
     request: AuthorizeRequest,
@@ -1471,6 +1489,8 @@ export interface AuthorizationServiceClient extends Client {
    * Answers many questions in one message, each as Authorize would, about facts that are read once for all of them. A malformed
    * question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
    * Rule: called by a configured checker.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES) for the whole message, if any of its questions would get that from Authorize. What was
+   * read for the others stays in memory, so that a repeat gets further.
    */
   batchAuthorize(
     request: BatchAuthorizeRequest,
@@ -1490,6 +1510,7 @@ export interface AuthorizationServiceClient extends Client {
   /**
    * Answers the same question for a person whom a front end has signed in: the same chain, entered at the principal.
    * Rule: called by identity or role, which guard their own RPCs with it.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES); never because of invented keys, since no key is looked up here.
    */
   authorizeUser(
     request: AuthorizeUserRequest,
@@ -1509,6 +1530,7 @@ export interface AuthorizationServiceClient extends Client {
   /**
    * Says whose a key is and whether it works, without asking what for.
    * Rule: called by a configured checker.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES).
    */
   introspectKey(
     request: IntrospectKeyRequest,

@@ -43,7 +43,10 @@ export interface WatchGrantsResponse {
     /** A sub-lease. */
     { $case: "lease"; value: GrantLease }
     | //
-    /** This fact cannot be read now; the next who asks may have more luck. */
+    /**
+     * This fact cannot be read now, or may not be on account of this caller (TOO_MANY_MISSES, see AuthorizationService); the next who
+     * asks may have more luck.
+     */
     { $case: "unreadable"; value: GrantSubject }
     | //
     /** No sub-lease now, in answer to the renewal of this number: ask again. */
