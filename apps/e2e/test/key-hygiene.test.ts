@@ -5,6 +5,7 @@ import {
   type Api,
   type As,
   type CallError,
+  eventually,
   newMember,
   newTenant,
   newToken,
@@ -15,6 +16,7 @@ import {
 
 const { ALLOWED, UNKNOWN_KEY } = keyV1.DecisionReason;
 const BURST = 100;
+const MINUTE = 60_000;
 
 let suite: TestSuite;
 let tenant: Tenant;
@@ -24,7 +26,13 @@ beforeAll(async () => {
     callers: ['web', 'mobile'],
     checkers: ['ops', 'web', 'mobile'],
     frontEnds: ['ops', 'web'],
-    env: { key: { LATCHKEY_MISSES_PER_SECOND: '1', LATCHKEY_MISSES_BURST: String(BURST) } },
+    env: {
+      key: {
+        LATCHKEY_MISSES_PER_SECOND: '1',
+        LATCHKEY_MISSES_BURST: String(BURST),
+        LATCHKEY_USAGE_FLUSH_MS: '200',
+      },
+    },
   });
   tenant = await newTenant(suite.api);
   live = (await newToken(suite.api, tenant.organizationId, tenant.admin.as)).secret;
@@ -45,6 +53,35 @@ async function untilLimited(call: (key: string) => Promise<unknown>): Promise<vo
   }
   throw new Error('it may have any number of keys looked up');
 }
+
+test('last-used-time-is-shown, by the minute, and a process that stops in order loses none', async () => {
+  const { api, processes } = suite;
+  const { organizationId, workspaceId, admin } = tenant;
+  const bot = { organizationId, name: 'bot', workspaceIds: [workspaceId] };
+  const { key, secret } = await api.serviceKeys.createServiceKey(bot, { as: admin.as });
+  const shown = async () => {
+    const found = await api.serviceKeys.getServiceKey({ organizationId, keyId: key?.id }, { as: admin.as });
+    const { keys } = await api.serviceKeys.listServiceKeys({ organizationId }, { as: admin.as });
+    expect(keys.find(({ id }) => id === key?.id)).toEqual(found.key);
+    return found.key;
+  };
+  expect((await shown())?.lastUsedTime).toBeUndefined();
+  const start = Date.now();
+  await check(api, secret);
+  const { etag } = await eventually(async () => {
+    const now = await shown();
+    expect(now?.lastUsedTime?.getTime()).toBeGreaterThan(start - MINUTE);
+    expect((now?.lastUsedTime?.getTime() ?? NaN) % MINUTE).toBe(0);
+    return { etag: now?.etag };
+  });
+  expect(etag).toBe(key?.etag);
+
+  await processes.key.restart({ env: { LATCHKEY_USAGE_FLUSH_MS: '600000' } });
+  await check(api, live);
+  await processes.key.restart();
+  const { tokens } = await api.tokens.listPersonalTokens({ organizationId }, { as: admin.as });
+  expect(tokens[0]?.lastUsedTime?.getTime()).toBeGreaterThan(start - MINUTE);
+});
 
 test('flooded-caller-is-limited-alone: it keeps what memory answers, and nobody else notices', async () => {
   const web = suite.apiAs('web');

@@ -40,6 +40,8 @@ import { roleChanges } from './role-change';
 import { followUps } from './service-account';
 import { serviceKeyTable } from './service-key-service';
 import { tokenOwnerStore } from './token-owner-store';
+import { Usage } from './usage';
+import { usageStore } from './usage-store';
 
 const DATABASE = 'latchkey_key';
 /** For the facts of one fill, ms: well within a lease. */
@@ -72,7 +74,12 @@ export async function startKeyApp(
     const keys = keyStore(database);
     const owners = tokenOwnerStore(database);
     const sunsets = legacySunsetStore(database);
+    const lastUsed = usageStore(database);
     for (const store of [mutations, keys, owners, sunsets]) await store.prepare();
+
+    const usage = new Usage({ store: lastUsed, log, everyMs: config.usageFlushMs });
+    usage.start();
+    onStop(() => usage.stop());
 
     const dial = (serviceName: string, address: string) => {
       const channel = connect({ address, tls: config.tls, serviceName, log, checkpoint });
@@ -105,8 +112,9 @@ export async function startKeyApp(
       keys,
       owners,
       sunsets,
+      usage: lastUsed,
       source,
-      judge: judge({ memory, brand: config.brand }),
+      judge: judge({ memory, brand: config.brand, used: (keyId, nowMs) => usage.note(keyId, nowMs) }),
       holders: { parameters: coherence.parameters, open: replica.openHolder.bind(replica) },
       bindings: client(roleV1.BindingServiceClient, role),
       now,

@@ -29,6 +29,8 @@ export interface KeyConfig {
   readonly brand: string;
   /** After how long the relay takes up a follow-up in role whose call seems to have died, ms. Longer than any call may take. */
   readonly followUpDelayMs: number;
+  /** How often last-used times are written, ms. */
+  readonly usageFlushMs: number;
   readonly logLevel: LogLevel;
 }
 
@@ -53,6 +55,8 @@ const schema = z.object({
     .regex(/^[a-z][a-z0-9]{0,15}$/, 'must be 1 to 16 lower-case letters and digits, a letter first')
     .default('lk'),
   LATCHKEY_FOLLOW_UP_DELAY_MS: z.coerce.number().int().min(100).max(86_400_000).default(15_000),
+  // As their grain: a key in steady use is written once for each minute.
+  LATCHKEY_USAGE_FLUSH_MS: z.coerce.number().int().min(100).max(600_000).default(60_000),
   LATCHKEY_LOG_LEVEL: fields.logLevel,
 });
 
@@ -73,6 +77,7 @@ export function keyConfig(env: Readonly<Record<string, string | undefined>>): Ke
     checkers: given.LATCHKEY_CHECKERS,
     brand: given.LATCHKEY_BRAND,
     followUpDelayMs: given.LATCHKEY_FOLLOW_UP_DELAY_MS,
+    usageFlushMs: given.LATCHKEY_USAGE_FLUSH_MS,
     logLevel: given.LATCHKEY_LOG_LEVEL,
   };
 }

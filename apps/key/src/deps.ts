@@ -6,6 +6,7 @@ import { type FactSource } from './fact-source';
 import { type KeyStore } from './key-store';
 import { type LegacySunsetStore } from './legacy-sunset-store';
 import { type TokenOwnerStore } from './token-owner-store';
+import { type UsageStore } from './usage-store';
 
 /** The SDK holders of this replica. */
 export interface Holders {
@@ -20,6 +21,7 @@ export interface Deps {
   readonly keys: KeyStore;
   readonly owners: TokenOwnerStore;
   readonly sunsets: LegacySunsetStore;
+  readonly usage: UsageStore;
   readonly source: FactSource;
   readonly judge: Judge;
   readonly holders: Holders;

@@ -99,18 +99,20 @@ export function etagOf({ version = 0 }: Pick<KeyRecord, 'version'>): string {
 }
 
 /** What both kinds show alike. */
-function usage(record: KeyRecord, now: Date) {
+function shown(record: KeyRecord, now: Date, lastUsedTime: Date | undefined) {
   const { overlapEndTime, disableTime, rotateTime } = record;
   const inUse = disableTime ? keyV1.KeyState.DISABLED : keyV1.KeyState.ACTIVE;
   return {
     state: isExpired(record, now) ? keyV1.KeyState.EXPIRED : inUse,
     etag: etagOf(record),
+    lastUsedTime,
     rotateTime,
     overlapEndTime: overlapEndTime && overlapEndTime > now ? overlapEndTime : undefined,
   };
 }
 
-export function personalToken(record: KeyRecord, now: Date): keyV1.PersonalToken {
+/** @param lastUsedTime for those who ask for the key, not for those who change it */
+export function personalToken(record: KeyRecord, now: Date, lastUsedTime?: Date): keyV1.PersonalToken {
   return {
     id: record._id,
     organizationId: record.organizationId,
@@ -120,11 +122,12 @@ export function personalToken(record: KeyRecord, now: Date): keyV1.PersonalToken
     permissions: record.permissions ?? [],
     createTime: record.createTime,
     expireTime: record.expireTime,
-    ...usage(record, now),
+    ...shown(record, now, lastUsedTime),
   };
 }
 
-export function serviceKey(record: KeyRecord, now: Date): keyV1.ServiceKey {
+/** @param lastUsedTime for those who ask for the key, not for those who change it */
+export function serviceKey(record: KeyRecord, now: Date, lastUsedTime?: Date): keyV1.ServiceKey {
   return {
     id: record._id,
     organizationId: record.organizationId,
@@ -137,6 +140,6 @@ export function serviceKey(record: KeyRecord, now: Date): keyV1.ServiceKey {
     createdBy: record.createdBy,
     createTime: record.createTime,
     expireTime: record.expireTime,
-    ...usage(record, now),
+    ...shown(record, now, lastUsedTime),
   };
 }

@@ -13,6 +13,7 @@ import { type FactSource } from '../src/fact-source';
 import { keyStore } from '../src/key-store';
 import { legacySunsetStore } from '../src/legacy-sunset-store';
 import { tokenOwnerStore } from '../src/token-owner-store';
+import { usageStore } from '../src/usage-store';
 import { fillFrom } from '../src/fill';
 
 export const log = createLogger({ name: 'test', level: 'silent' });
@@ -200,6 +201,7 @@ export async function startWorld() {
   const keys = keyStore(database);
   const owners = tokenOwnerStore(database);
   const sunsets = legacySunsetStore(database);
+  const usage = usageStore(database);
   const mutations = new Mutations({ connection: database, log });
   for (const store of [mutations, keys, owners, sunsets]) await store.prepare();
   const source: FactSource = {
@@ -213,6 +215,7 @@ export async function startWorld() {
     keys,
     owners,
     sunsets,
+    usage,
     source,
     judge: judge({ memory: readingEachTime(source, () => clock.now()), brand: 'lk' }),
     holders: {

@@ -1,7 +1,7 @@
 // What decisions are made of, as processes remember it: by kind of entity, and judged in one synchronous turn.
 export { guardBy } from './guard';
 export { type Depth, factsByKey, factsByUser } from './facts-of';
-export { judge, type Judge, type Memory, type Verdict } from './judge';
+export { judge, type Judge, type JudgeOptions, type Memory, type Verdict } from './judge';
 export { fromMemory, Known, NO_CATALOGUE } from './known';
 export { hashSecret, hintOf, type KeyKind, newSecret, parseSecret, type PresentedKey, RANDOM_BYTES } from './secret';
 export { type Actor, keyFact, type KnownKey, serviceAccountFact, type Value, type Values } from './values';

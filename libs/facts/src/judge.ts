@@ -57,7 +57,27 @@ export interface Memory {
 
 type Outcome = Omit<Verdict, 'decisionId'>;
 
-export function judge({ memory, brand }: { memory: Memory; brand: string }): Judge {
+export interface JudgeOptions {
+  readonly memory: Memory;
+  /** First part of every secret. */
+  readonly brand: string;
+  /**
+   * Told of each use of a key, at database time, epoch ms. A key is used when it is presented while it works, and its holder with
+   * it, whatever the answer to the question is.
+   */
+  readonly used?: (keyId: string, nowMs: number) => void;
+}
+
+/** Refusals that are not for the sake of the key or its holder: it was used, if in vain. */
+const USED_IN_VAIN: ReadonlySet<Reason> = new Set<Reason>([
+  'WRONG_ORGANIZATION',
+  'UNKNOWN_PERMISSION',
+  'SCOPE_REQUIRED',
+  'WORKSPACE_NOT_FOUND',
+  'PERMISSION_MISSING',
+]);
+
+export function judge({ memory, brand, used = () => undefined }: JudgeOptions): Judge {
   const prefix = `dec_${randomBytes(8).toString('hex')}-`;
   let count = 0;
   const numbered = ({ allowed, reason, principal, legacySunset }: Outcome): Verdict => {
@@ -106,6 +126,7 @@ export function judge({ memory, brand }: { memory: Memory; brand: string }): Jud
     judgeKey: (secret, question, caller) =>
       ofKey(secret, question, 'decision', caller, ({ facts, key }, nowMs) => {
         const { allowed, reason, legacySunset } = decide(question, facts, nowMs);
+        if (key && (allowed || USED_IN_VAIN.has(reason))) used(key.id, nowMs);
         return { allowed, reason, principal: holder(key), legacySunset };
       }),
 
@@ -121,6 +142,7 @@ export function judge({ memory, brand }: { memory: Memory; brand: string }): Jud
         const key = entry.kind === 'key' ? entry.key : undefined;
         const sunset = organization?.legacySunset;
         const refusal = checkKey(key, nowMs, sunset) ?? checkPrincipal(entry, principal, organization);
+        if (key && !refusal) used(key.id, nowMs);
         const ending = refusal === undefined && key?.kind === 'LEGACY' ? (sunset ?? DEFAULT_LEGACY_SUNSET) : undefined;
         return { allowed: !refusal, reason: refusal ?? 'ALLOWED', principal: holder(found), legacySunset: ending };
       }),

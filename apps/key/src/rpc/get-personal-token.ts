@@ -5,9 +5,10 @@ import { keyNotFound } from '../errors';
 import { personalToken } from '../key';
 
 export const getPersonalToken =
-  ({ keys, now }: Pick<Deps, 'keys' | 'now'>) =>
+  ({ keys, usage, now }: Pick<Deps, 'keys' | 'usage' | 'now'>) =>
   async (request: keyV1.GetPersonalTokenRequest, ctx: PrincipalContext): Promise<keyV1.GetPersonalTokenResponse> => {
     const token = await keys.findToken(request.organizationId, ctx.principal.principalId, request.tokenId);
     if (!token) throw keyNotFound(request.tokenId);
-    return { token: personalToken(token, new Date(now())) };
+    const used = await usage.find([token._id]);
+    return { token: personalToken(token, new Date(now()), used.get(token._id)) };
   };

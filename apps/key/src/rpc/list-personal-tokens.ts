@@ -4,7 +4,7 @@ import { type Deps } from '../deps';
 import { personalToken } from '../key';
 
 export const listPersonalTokens =
-  ({ keys, now }: Pick<Deps, 'keys' | 'now'>) =>
+  ({ keys, usage, now }: Pick<Deps, 'keys' | 'usage' | 'now'>) =>
   async (
     request: keyV1.ListPersonalTokensRequest,
     ctx: PrincipalContext,
@@ -18,5 +18,6 @@ export const listPersonalTokens =
     });
     const at = new Date(now());
     const { rows, nextPageToken } = nextPage(found, size);
-    return { tokens: rows.map((row) => personalToken(row, at)), nextPageToken };
+    const used = await usage.find(rows.map(({ _id }) => _id));
+    return { tokens: rows.map((row) => personalToken(row, at, used.get(row._id))), nextPageToken };
   };

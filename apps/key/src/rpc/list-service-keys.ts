@@ -4,7 +4,7 @@ import { type Deps } from '../deps';
 import { serviceKey } from '../key';
 
 export const listServiceKeys =
-  ({ keys, now }: Pick<Deps, 'keys' | 'now'>) =>
+  ({ keys, usage, now }: Pick<Deps, 'keys' | 'usage' | 'now'>) =>
   async (request: keyV1.ListServiceKeysRequest, _ctx: PrincipalContext): Promise<keyV1.ListServiceKeysResponse> => {
     const size = pageSizeOf(request.pageSize);
     const found = await keys.listServiceKeys({
@@ -14,5 +14,6 @@ export const listServiceKeys =
     });
     const at = new Date(now());
     const { rows, nextPageToken } = nextPage(found, size);
-    return { keys: rows.map((row) => serviceKey(row, at)), nextPageToken };
+    const used = await usage.find(rows.map(({ _id }) => _id));
+    return { keys: rows.map((row) => serviceKey(row, at, used.get(row._id))), nextPageToken };
   };

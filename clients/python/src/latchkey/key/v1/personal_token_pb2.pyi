@@ -39,6 +39,7 @@ class PersonalToken(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     ROTATE_TIME_FIELD_NUMBER: _builtins.int
     OVERLAP_END_TIME_FIELD_NUMBER: _builtins.int
+    LAST_USED_TIME_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The token, a pat_ id. Never reused."""
     organization_id: _builtins.str
@@ -73,6 +74,14 @@ class PersonalToken(_message.Message):
     def overlap_end_time(self) -> _timestamp_pb2.Timestamp:
         """Until when the secret before the present one goes on working; unset if it does not."""
 
+    @_builtins.property
+    def last_used_time(self) -> _timestamp_pb2.Timestamp:
+        """The minute in which it was last used, rounded down; unset if it never was. Used is a key that was presented while it worked, and
+        its holder with it, to Authorize, BatchAuthorize, IntrospectKey or any RPC of Latchkey itself, whether or not the permission was
+        there. Shown by Get and List alone. Gathered in memory and written in batches: it shows up to two minutes later, and the last
+        minutes before a crash may be missing. Never goes backwards.
+        """
+
     def __init__(
         self,
         *,
@@ -88,10 +97,11 @@ class PersonalToken(_message.Message):
         etag: _builtins.str = ...,
         rotate_time: _timestamp_pb2.Timestamp | None = ...,
         overlap_end_time: _timestamp_pb2.Timestamp | None = ...,
+        last_used_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "overlap_end_time", b"overlap_end_time", "rotate_time", b"rotate_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "last_used_time", b"last_used_time", "overlap_end_time", b"overlap_end_time", "rotate_time", b"rotate_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "etag", b"etag", "expire_time", b"expire_time", "hint", b"hint", "id", b"id", "member_id", b"member_id", "name", b"name", "organization_id", b"organization_id", "overlap_end_time", b"overlap_end_time", "permissions", b"permissions", "rotate_time", b"rotate_time", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "etag", b"etag", "expire_time", b"expire_time", "hint", b"hint", "id", b"id", "last_used_time", b"last_used_time", "member_id", b"member_id", "name", b"name", "organization_id", b"organization_id", "overlap_end_time", b"overlap_end_time", "permissions", b"permissions", "rotate_time", b"rotate_time", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -50,7 +50,16 @@ export interface PersonalToken {
     | Date
     | undefined;
   /** Until when the secret before the present one goes on working; unset if it does not. */
-  overlapEndTime: Date | undefined;
+  overlapEndTime:
+    | Date
+    | undefined;
+  /**
+   * The minute in which it was last used, rounded down; unset if it never was. Used is a key that was presented while it worked, and
+   * its holder with it, to Authorize, BatchAuthorize, IntrospectKey or any RPC of Latchkey itself, whether or not the permission was
+   * there. Shown by Get and List alone. Gathered in memory and written in batches: it shows up to two minutes later, and the last
+   * minutes before a crash may be missing. Never goes backwards.
+   */
+  lastUsedTime: Date | undefined;
 }
 
 /** Asks for a new token. */
@@ -271,6 +280,7 @@ function createBasePersonalToken(): PersonalToken {
     etag: "",
     rotateTime: undefined,
     overlapEndTime: undefined,
+    lastUsedTime: undefined,
   };
 }
 
@@ -311,6 +321,9 @@ export const PersonalToken: MessageFns<PersonalToken> = {
     }
     if (message.overlapEndTime !== undefined) {
       Timestamp.encode(toTimestamp(message.overlapEndTime), writer.uint32(98).fork()).join();
+    }
+    if (message.lastUsedTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.lastUsedTime), writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -424,6 +437,14 @@ export const PersonalToken: MessageFns<PersonalToken> = {
             message.overlapEndTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.lastUsedTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -453,6 +474,7 @@ export const PersonalToken: MessageFns<PersonalToken> = {
     message.etag = object.etag ?? "";
     message.rotateTime = object.rotateTime ?? undefined;
     message.overlapEndTime = object.overlapEndTime ?? undefined;
+    message.lastUsedTime = object.lastUsedTime ?? undefined;
     return message;
   },
 };

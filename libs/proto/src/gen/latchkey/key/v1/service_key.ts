@@ -99,7 +99,17 @@ export interface ServiceKey {
     | Date
     | undefined;
   /** Until when the secret before the present one goes on working; unset if it does not. */
-  overlapEndTime: Date | undefined;
+  overlapEndTime:
+    | Date
+    | undefined;
+  /**
+   * The minute in which it was last used, rounded down; unset if it never was. Used is a key that was presented while it worked, and
+   * its holder with it, to Authorize, BatchAuthorize, IntrospectKey or any RPC of Latchkey itself, whether or not the permission was
+   * there. Shown by Get and List alone. Gathered in memory and written in batches: it shows up to two minutes later, and the last
+   * minutes before a crash may be missing. Never goes backwards.
+   * Of a legacy key it tells whether anybody would miss it after the sunset.
+   */
+  lastUsedTime: Date | undefined;
 }
 
 /** Asks for a new service key. */
@@ -317,6 +327,7 @@ function createBaseServiceKey(): ServiceKey {
     etag: "",
     rotateTime: undefined,
     overlapEndTime: undefined,
+    lastUsedTime: undefined,
   };
 }
 
@@ -366,6 +377,9 @@ export const ServiceKey: MessageFns<ServiceKey> = {
     }
     if (message.overlapEndTime !== undefined) {
       Timestamp.encode(toTimestamp(message.overlapEndTime), writer.uint32(122).fork()).join();
+    }
+    if (message.lastUsedTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.lastUsedTime), writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -503,6 +517,14 @@ export const ServiceKey: MessageFns<ServiceKey> = {
             message.overlapEndTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.lastUsedTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -535,6 +557,7 @@ export const ServiceKey: MessageFns<ServiceKey> = {
     message.etag = object.etag ?? "";
     message.rotateTime = object.rotateTime ?? undefined;
     message.overlapEndTime = object.overlapEndTime ?? undefined;
+    message.lastUsedTime = object.lastUsedTime ?? undefined;
     return message;
   },
 };
