@@ -15,7 +15,7 @@ jest.setTimeout(120_000);
 let suite: TestSuite;
 const opened: LatchkeyClient[] = [];
 beforeAll(async () => {
-  suite = await startTestSuite({ keyReplicas: 2 });
+  suite = await startTestSuite({ keyReplicas: 2, env: { all: { LATCHKEY_USAGE_FLUSH_MS: '1000' } } });
 }, 120_000);
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((client) => client.close()));
@@ -114,6 +114,21 @@ describe('the SDK never says yes after a revocation was acknowledged', () => {
     await eventually(async () => expect((await client.authorize(holder.question)).reason).toBe('PRINCIPAL_REMOVED'), {
       timeoutMs: 20_000,
     });
+  });
+});
+
+test('a key that was used through the SDK shows when', async () => {
+  const client = await newClient();
+  const tenant = await newTenant(suite.api);
+  const { organizationId, admin } = tenant;
+  const { id, secret } = await newToken(suite.api, organizationId, admin.as);
+  const before = Math.floor(Date.now() / 60_000) * 60_000;
+  await client.authorize({ key: secret, permission: 'projects:read', workspaceId: tenant.workspaceId });
+  // Reported every half minute, and at the end.
+  await client.close();
+  await eventually(async () => {
+    const { token } = await suite.api.tokens.getPersonalToken({ organizationId, tokenId: id }, { as: admin.as });
+    expect(token?.lastUsedTime?.getTime()).toBeGreaterThanOrEqual(before);
   });
 });
 

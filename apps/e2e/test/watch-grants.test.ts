@@ -81,6 +81,8 @@ const hello: Message = {
 const renew = (number: number): Message => ({ $case: 'renew', value: { number: BigInt(number) } });
 const fetchHash = (hash: string): Message => ({ $case: 'fetch', value: { by: { $case: 'hash', value: hash } } });
 
+const used = (keyId: string): Message => ({ $case: 'used', value: { keys: [{ keyId, minute: 1n }] } });
+
 describe('WatchGrants is for checkers alone', () => {
   it('is out of reach without a client certificate', async () => {
     const stream = watch(null);
@@ -112,6 +114,7 @@ describe('WatchGrants names what is malformed, and ends the stream', () => {
     ['a fetch of an empty hash', [hello, fetchHash('')], 'fetch.hash'],
     ['a fetch of no kind', [hello, id('', 'x')], 'fetch.id.kind'],
     ['a fetch of no id', [hello, id('member', '')], 'fetch.id.id'],
+    ['a use of no key', [hello, used('x')], 'used.keys[0].key_id'],
     ['a negative acknowledgement', [hello, { $case: 'acknowledge', value: -1n }], 'acknowledge'],
   ])('%s', async (_name, messages, field) => {
     const stream = watch();

@@ -10,8 +10,9 @@ import {
   openDatabase,
   OutboxRelay,
   ping,
+  systemClock,
 } from '@latchkey/coherence';
-import { guardBy, judge, type Value } from '@latchkey/facts';
+import { guardBy, judge, Usage, type Value } from '@latchkey/facts';
 import { auditV1, identityV1, keyV1, roleV1 } from '@latchkey/proto';
 import {
   client,
@@ -40,7 +41,6 @@ import { roleChanges } from './role-change';
 import { followUps } from './service-account';
 import { serviceKeyTable } from './service-key-service';
 import { tokenOwnerStore } from './token-owner-store';
-import { Usage } from './usage';
 import { usageStore } from './usage-store';
 
 const DATABASE = 'latchkey_key';
@@ -77,7 +77,7 @@ export async function startKeyApp(
     const lastUsed = usageStore(database);
     for (const store of [mutations, keys, owners, sunsets]) await store.prepare();
 
-    const usage = new Usage({ store: lastUsed, log, everyMs: config.usageFlushMs });
+    const usage = new Usage({ write: (times) => lastUsed.advance(times), log, everyMs: config.usageFlushMs });
     usage.start();
     onStop(() => usage.stop());
 
@@ -115,7 +115,14 @@ export async function startKeyApp(
       usage: lastUsed,
       source,
       judge: judge({ memory, brand: config.brand, used: (keyId, nowMs) => usage.note(keyId, nowMs) }),
-      holders: { parameters: coherence.parameters, open: replica.openHolder.bind(replica) },
+      holders: {
+        parameters: coherence.parameters,
+        open: replica.openHolder.bind(replica),
+        // What this replica doesn't remember, it can't have brought to the holder; ids are not taken on trust.
+        used: (keyId, nowMs) => {
+          if (replica.remembers('key', keyId)) usage.note(keyId, Math.min(nowMs, memory.now(systemClock())));
+        },
+      },
       bindings: client(roleV1.BindingServiceClient, role),
       now,
       brand: config.brand,

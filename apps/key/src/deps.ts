@@ -13,6 +13,8 @@ export interface Holders {
   readonly parameters: { readonly leaseMs: number; readonly pollMs: number };
   /** `process` names the process behind it, `caller` the service. */
   open(process: string, caller: string, stream: HolderStream<Value>): HolderEnd;
+  /** A holder has let a key be used. */
+  used(keyId: string, nowMs: number): void;
 }
 
 /** What RPCs work with; built once, in app.ts. */

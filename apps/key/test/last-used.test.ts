@@ -1,11 +1,10 @@
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
-import { judge } from '@latchkey/facts';
+import { judge, Usage } from '@latchkey/facts';
 import { eventually } from '@latchkey/testing';
 import { createPersonalToken } from '../src/rpc/create-personal-token';
 import { disablePersonalToken } from '../src/rpc/disable-personal-token';
 import { getPersonalToken } from '../src/rpc/get-personal-token';
 import { listPersonalTokens } from '../src/rpc/list-personal-tokens';
-import { Usage } from '../src/usage';
 import { type UsageStore } from '../src/usage-store';
 import { context, log, newId, readingEachTime, settle, startWorld, type World } from './world';
 
@@ -28,14 +27,12 @@ afterEach(async () => {
 function replica({ everyMs = HOUR, limit = 100 } = {}) {
   const batches: string[][] = [];
   const state = { away: false };
-  const store: Pick<UsageStore, 'advance'> = {
-    advance: async (times) => {
-      batches.push(times.map(([keyId]) => keyId));
-      if (state.away) throw new Error('the database is away');
-      await world.deps.usage.advance(times);
-    },
+  const write: UsageStore['advance'] = async (times) => {
+    batches.push(times.map(([keyId]) => keyId));
+    if (state.away) throw new Error('the database is away');
+    await world.deps.usage.advance(times);
   };
-  const usage = new Usage({ store, log, everyMs, limit });
+  const usage = new Usage({ write, log, everyMs, limit });
   started.push(usage);
   return { usage, batches, state };
 }

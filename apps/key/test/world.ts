@@ -221,6 +221,7 @@ export async function startWorld() {
     holders: {
       parameters: { leaseMs: 5_000, pollMs: 200 },
       open: () => ({ said: () => undefined, closed: () => undefined }),
+      used: () => undefined,
     },
     bindings: bindings.client,
     now: () => clock.now(),

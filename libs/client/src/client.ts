@@ -1,5 +1,5 @@
 import { type CacheLimits } from '@latchkey/coherence/sans-io';
-import { judge, type Judge, type Verdict } from '@latchkey/facts';
+import { judge, type Judge, Usage, type Verdict } from '@latchkey/facts';
 import { keyV1 } from '@latchkey/proto';
 import { AppError, client, connect, type PromisedClient, type TlsFiles } from '@latchkey/service';
 import { type Decision, fits, fromResponse, fromVerdict, type Question, toRequest } from './answer';
@@ -49,6 +49,8 @@ type LatchkeyError = AppError;
 const MEMORY: CacheLimits = { entitiesPerKind: 200_000, unknown: 100_000 };
 const DEADLINE_MS = 2_000;
 const MOST_IN_A_BATCH = 100;
+/** How often the use of keys is reported, for their last-used times, ms. */
+const USAGE_MS = 30_000;
 
 /** Connects in the background: the first questions may be answered by the server. @throws Error naming a certificate file that cannot be used */
 export function connectLatchkey(options: LatchkeyOptions): LatchkeyClient {
@@ -64,6 +66,7 @@ export class LatchkeyClient {
   readonly authorization: PromisedClient<typeof keyV1.AuthorizationServiceClient>;
   readonly #connection: ReturnType<typeof connect>;
   readonly #holder: LiveHolder;
+  readonly #usage: Usage;
   readonly #deadlineMs: number;
   #judge: { readonly brand: string; readonly judge: Judge } | undefined;
   readonly #waiting = new Set<() => void>();
@@ -82,6 +85,12 @@ export class LatchkeyClient {
       },
     });
     this.#holder.start();
+    this.#usage = new Usage({
+      everyMs: USAGE_MS,
+      // Refused by a promise: what cannot be reported now is reported later.
+      write: async (uses) => await Promise.resolve().then(() => this.#holder.report(uses)),
+    });
+    this.#usage.start();
   }
 
   /** Whether questions are answered from memory at this moment. */
@@ -97,7 +106,10 @@ export class LatchkeyClient {
   get judge(): Judge {
     const { brand } = this.#holder;
     if (brand === '') throw notLeased();
-    if (this.#judge?.brand !== brand) this.#judge = { brand, judge: judge({ memory: this.#holder, brand }) };
+    if (this.#judge?.brand !== brand) {
+      const used = (keyId: string, nowMs: number): void => this.#usage.note(keyId, nowMs);
+      this.#judge = { brand, judge: judge({ memory: this.#holder, brand, used }) };
+    }
     return this.#judge.judge;
   }
 
@@ -161,6 +173,7 @@ export class LatchkeyClient {
 
   /** Gives the lease back, so that no mutation has to wait for this process, and closes the channel. */
   async close(): Promise<void> {
+    await this.#usage.stop();
     await this.#holder.close();
     this.#connection.close();
   }

@@ -13,7 +13,7 @@ import {
   type Subject,
   systemClock,
 } from '@latchkey/coherence/sans-io';
-import { heardBelow, type Memory, upMessage, type Value } from '@latchkey/facts';
+import { heardBelow, type KeyUse, type Memory, upMessage, type Value } from '@latchkey/facts';
 import { keyV1 } from '@latchkey/proto';
 import { type AppError, type Connection, type OpenStream } from '@latchkey/service';
 
@@ -38,6 +38,9 @@ interface Waiter {
   resume: ((outcome: 'stored' | 'failed') => void) | undefined;
 }
 
+/** Keys in one report. */
+const MOST_USES = 500;
+const MINUTE_MS = 60_000;
 const TICK_MS = 25;
 /** Between two attempts to open a stream, ms: doubled from the first to the second number. */
 const RECONNECT_MS = [100, 5_000] as const;
@@ -102,6 +105,19 @@ export class LiveHolder implements Memory {
   /** @throws AppError UNAVAILABLE, without a sub-lease or when facts cannot be read; always by a promise */
   check<A>(evaluate: Evaluate<Value, A>): A | Promise<A> {
     return checking(this.#deciding, evaluate);
+  }
+
+  /** Tells the replica of keys that were used. @throws Error without a stream */
+  report(uses: readonly KeyUse[]): void {
+    const stream = this.#stream;
+    if (!stream || this.#brand === '') throw new Error('there is no stream to report on');
+    for (let from = 0; from < uses.length; from += MOST_USES) {
+      const keys = uses.slice(from, from + MOST_USES).map(([keyId, time]) => ({
+        keyId,
+        minute: BigInt(Math.floor(time.getTime() / MINUTE_MS)),
+      }));
+      stream.send({ message: { $case: 'used', value: { keys } } });
+    }
   }
 
   /** Gives the sub-lease back, so that no mutation waits for it, and ends. */

@@ -17,5 +17,6 @@ export { auditTable } from './audit-service';
 export { startOverIfDuplicate } from './transaction';
 export { CATALOGUE_ID, ENTITY_KINDS, type EntityKind, membershipHash } from './entities';
 export { type BarrierWrapper, type Coherence, openCoherence } from './live/coherence';
+export { systemClock } from './live/clock';
 export { type HolderEnd, type HolderStream, LiveReplica } from './live/live-replica';
 export { type Attempt, type Clock, type Entity, type FillResult, type Subject, type View } from './protocol';

@@ -108,6 +108,7 @@ export function heardAbove({ message }: keyV1.WatchGrantsRequest): UpMessage | u
     case 'release':
       return { type: 'release' };
     case 'hello':
+    case 'used':
     case undefined:
       return undefined;
   }

@@ -5,6 +5,8 @@ import { type StreamContext, type StreamHandler, type StreamPeer } from '@latchk
 import { type Deps } from '../deps';
 import { holderMessageOutOfPlace, holderTooOld } from '../errors';
 
+const MINUTE_MS = 60_000;
+
 export const watchGrants =
   ({ holders, brand }: Pick<Deps, 'holders' | 'brand'>) =>
   (peer: StreamPeer<keyV1.WatchGrantsResponse>, { caller }: StreamContext): StreamHandler<keyV1.WatchGrantsRequest> => {
@@ -26,6 +28,9 @@ export const watchGrants =
         // The first word, and no other.
         if ((hello === undefined) !== (holder !== undefined)) throw holderMessageOutOfPlace();
         if (hello) holder = welcome(hello);
+        if (request.message?.$case === 'used') {
+          for (const { keyId, minute } of request.message.value.keys) holders.used(keyId, Number(minute) * MINUTE_MS);
+        }
         const message = heardAbove(request);
         if (message) holder?.said(message);
       },

@@ -108,6 +108,11 @@ export class LiveReplica<V> {
     return this.#replica.databaseTime(clock);
   }
 
+  /** Whether it has the entity in memory. */
+  remembers(kind: string, id: string): boolean {
+    return Boolean(this.#replica.cache.byId(kind, id));
+  }
+
   /** Refuses from now on, and resolves when nobody waits for this replica any more. */
   async leave(): Promise<void> {
     this.#do(this.#replica.leave());

@@ -39,6 +39,7 @@ class WatchGrantsRequest(_message.Message):
     FETCH_FIELD_NUMBER: _builtins.int
     ACKNOWLEDGE_FIELD_NUMBER: _builtins.int
     RELEASE_FIELD_NUMBER: _builtins.int
+    USED_FIELD_NUMBER: _builtins.int
     acknowledge: _builtins.int
     """It has applied every event up to this position, which is not negative."""
     @_builtins.property
@@ -57,6 +58,10 @@ class WatchGrantsRequest(_message.Message):
     def release(self) -> Global___GrantRelease:
         """It answers from memory no more on this stream, and gives its sub-lease back."""
 
+    @_builtins.property
+    def used(self) -> Global___GrantUsage:
+        """Keys that were used here, for their last_used_time."""
+
     def __init__(
         self,
         *,
@@ -65,12 +70,13 @@ class WatchGrantsRequest(_message.Message):
         fetch: Global___GrantSubject | None = ...,
         acknowledge: _builtins.int = ...,
         release: Global___GrantRelease | None = ...,
+        used: Global___GrantUsage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "fetch", b"fetch", "hello", b"hello", "message", b"message", "release", b"release", "renew", b"renew"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "fetch", b"fetch", "hello", b"hello", "message", b"message", "release", b"release", "renew", b"renew", "used", b"used"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "fetch", b"fetch", "hello", b"hello", "message", b"message", "release", b"release", "renew", b"renew"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "fetch", b"fetch", "hello", b"hello", "message", b"message", "release", b"release", "renew", b"renew", "used", b"used"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "renew", "fetch", "acknowledge", "release"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "renew", "fetch", "acknowledge", "release", "used"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -236,6 +242,56 @@ class GrantRelease(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GrantRelease: _TypeAlias = GrantRelease  # noqa: Y015
+
+@_typing.final
+class GrantUsage(_message.Message):
+    """Keys that were used."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___GrantKeyUse]:
+        """At most 500 in a message."""
+
+    def __init__(
+        self,
+        *,
+        keys: _abc.Iterable[Global___GrantKeyUse] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GrantUsage: _TypeAlias = GrantUsage  # noqa: Y015
+
+@_typing.final
+class GrantKeyUse(_message.Message):
+    """A key that was used. Taken as a hint: one that the replica does not remember is left out, and no time is ahead of its own."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    MINUTE_FIELD_NUMBER: _builtins.int
+    key_id: _builtins.str
+    """The key."""
+    minute: _builtins.int
+    """The minute of its last use, since 1970, at database time."""
+    def __init__(
+        self,
+        *,
+        key_id: _builtins.str = ...,
+        minute: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_id", b"key_id", "minute", b"minute"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GrantKeyUse: _TypeAlias = GrantKeyUse  # noqa: Y015
 
 @_typing.final
 class GrantLeaving(_message.Message):

@@ -23,6 +23,9 @@ export interface WatchGrantsRequest {
     | //
     /** It answers from memory no more on this stream, and gives its sub-lease back. */
     { $case: "release"; value: GrantRelease }
+    | //
+    /** Keys that were used here, for their last_used_time. */
+    { $case: "used"; value: GrantUsage }
     | undefined;
 }
 
@@ -86,6 +89,20 @@ export interface GrantRenewal {
 
 /** Gives the sub-lease back. */
 export interface GrantRelease {
+}
+
+/** Keys that were used. */
+export interface GrantUsage {
+  /** At most 500 in a message. */
+  keys: GrantKeyUse[];
+}
+
+/** A key that was used. Taken as a hint: one that the replica does not remember is left out, and no time is ahead of its own. */
+export interface GrantKeyUse {
+  /** The key. */
+  keyId: string;
+  /** The minute of its last use, since 1970, at database time. */
+  minute: bigint;
 }
 
 /** Asks for the sub-lease back. */
@@ -304,6 +321,9 @@ export const WatchGrantsRequest: MessageFns<WatchGrantsRequest> = {
       case "release":
         GrantRelease.encode(message.message.value, writer.uint32(42).fork()).join();
         break;
+      case "used":
+        GrantUsage.encode(message.message.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -361,6 +381,14 @@ export const WatchGrantsRequest: MessageFns<WatchGrantsRequest> = {
             message.message = { $case: "release", value: GrantRelease.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message = { $case: "used", value: GrantUsage.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -406,6 +434,12 @@ export const WatchGrantsRequest: MessageFns<WatchGrantsRequest> = {
       case "release": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "release", value: GrantRelease.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "used": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "used", value: GrantUsage.fromPartial(object.message.value) };
         }
         break;
       }
@@ -832,6 +866,131 @@ export const GrantRelease: MessageFns<GrantRelease> = {
   },
   fromPartial(_: DeepPartial<GrantRelease>): GrantRelease {
     const message = createBaseGrantRelease();
+    return message;
+  },
+};
+
+function createBaseGrantUsage(): GrantUsage {
+  return { keys: [] };
+}
+
+export const GrantUsage: MessageFns<GrantUsage> = {
+  encode(message: GrantUsage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.keys) {
+      GrantKeyUse.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GrantUsage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGrantUsage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keys.push(GrantKeyUse.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GrantUsage>): GrantUsage {
+    return GrantUsage.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GrantUsage>): GrantUsage {
+    const message = createBaseGrantUsage();
+    message.keys = object.keys?.map((e) => GrantKeyUse.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseGrantKeyUse(): GrantKeyUse {
+  return { keyId: "", minute: 0n };
+}
+
+export const GrantKeyUse: MessageFns<GrantKeyUse> = {
+  encode(message: GrantKeyUse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyId !== "") {
+      writer.uint32(10).string(message.keyId);
+    }
+    if (message.minute !== 0n) {
+      if (BigInt.asIntN(64, message.minute) !== message.minute) {
+        throw new globalThis.Error("value provided for field message.minute of type int64 too large");
+      }
+      writer.uint32(16).int64(message.minute);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GrantKeyUse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGrantKeyUse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.minute = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GrantKeyUse>): GrantKeyUse {
+    return GrantKeyUse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GrantKeyUse>): GrantKeyUse {
+    const message = createBaseGrantKeyUse();
+    message.keyId = object.keyId ?? "";
+    message.minute = (object.minute !== undefined && object.minute !== null) ? BigInt(object.minute) : 0n;
     return message;
   },
 };

@@ -1,10 +1,12 @@
-import { settledWithin } from '@latchkey/coherence';
-import { type Logger } from '@latchkey/service';
-import { type UsageStore } from './usage-store';
+import { settledWithin } from '@latchkey/coherence/sans-io';
+
+/** A key, and the start of the minute in which it was used. */
+export type KeyUse = readonly [keyId: string, lastUsedTime: Date];
 
 export interface UsageOptions {
-  readonly store: Pick<UsageStore, 'advance'>;
-  readonly log: Logger;
+  /** Where the batches go. May fail: what it had is then gathered on. */
+  readonly write: (times: readonly KeyUse[]) => Promise<void>;
+  readonly log?: { warn(about: object, message: string): void };
   /** How often it is written, ms. */
   readonly everyMs: number;
   /** How many keys are gathered at most; as many are written at once. Default 100,000, some 10 MB. */
@@ -21,7 +23,7 @@ const STOP_MS = 5_000;
  * minute and not one a check. What a process has not written when it crashes is lost.
  */
 export class Usage {
-  readonly #options: Required<UsageOptions>;
+  readonly #options: UsageOptions & { readonly limit: number };
   /** Minutes since the epoch, by key. */
   #gathered = new Map<string, number>();
   #writing: Promise<void> | undefined;
@@ -37,14 +39,15 @@ export class Usage {
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => void this.flush(), this.#options.everyMs);
+    // Keeps no process alive that has nothing else to do.
+    this.#timer ??= setInterval(() => void this.flush(), this.#options.everyMs).unref();
   }
 
   /** Writes what is left, for as long as that is bearable. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     const done = await settledWithin(this.#flushAll(), STOP_MS);
-    if (!done) this.#options.log.warn('when keys were last used could not be written in time');
+    if (!done) this.#options.log?.warn({ keys: this.size }, 'when keys were last used could not be written in time');
   }
 
   /** The key was used at `nowMs`, database time. On the hot path: one look into a map, mostly. */
@@ -73,14 +76,14 @@ export class Usage {
   }
 
   async #write(): Promise<void> {
-    const { store, log } = this.#options;
+    const { write, log } = this.#options;
     const batch = [...this.#gathered];
     if (batch.length === 0) return;
     this.#gathered = new Map();
     try {
-      await store.advance(batch.map(([keyId, minute]) => [keyId, new Date(minute * MINUTE_MS)]));
+      await write(batch.map(([keyId, minute]) => [keyId, new Date(minute * MINUTE_MS)]));
     } catch (err) {
-      log.warn({ err, keys: batch.length }, 'when keys were last used could not be written; trying again');
+      log?.warn({ err, keys: batch.length }, 'when keys were last used could not be written; trying again');
       for (const [keyId, minute] of batch) this.note(keyId, minute * MINUTE_MS);
     }
   }
