@@ -131,6 +131,16 @@ export class Barrier<T> {
     return this.#drain();
   }
 
+  /** The most that is known to have been seen of the epoch, here or by somebody else. */
+  get remembered(): Watermark | undefined {
+    return this.#remembered;
+  }
+
+  /** Somebody else has seen so much: a document behind it is not bumped. */
+  recall(mark: Watermark): void {
+    if (!this.#remembered || isBehind(this.#remembered, mark)) this.#remembered = mark;
+  }
+
   #sendBump(clock: Clock): void {
     if (this.#bump || this.#queue.length === 0 || clock.mono < this.#bumpAgainMono) return;
     const pending = this.#queue;

@@ -3,7 +3,8 @@ import { type Clock, type EpochDocument, type Watermark } from './types';
 /** A poll on its way: what the replica knew when it sent it. */
 interface SentPoll {
   readonly sent: Clock;
-  readonly appliedAtSend: number;
+  /** At least what this replica had applied. */
+  readonly remembered: Watermark | undefined;
 }
 
 /** Polls that are still waited for. An older one is given up: its answer would extend no lease. */
@@ -41,9 +42,9 @@ export class Incarnation {
     return { generation: this.generation, seq: this.applied };
   }
 
-  sentPoll(ticket: number, clock: Clock): void {
+  sentPoll(ticket: number, clock: Clock, remembered: Watermark | undefined): void {
     this.lastPollMono = clock.mono;
-    this.pending.set(ticket, { sent: clock, appliedAtSend: this.applied });
+    this.pending.set(ticket, { sent: clock, remembered });
     if (this.pending.size > MOST_PENDING) {
       for (const oldest of this.pending.keys()) {
         this.pending.delete(oldest);

@@ -5,6 +5,7 @@ import { EventLog } from './event-log';
 import { Fills } from './fills';
 import { Grants } from './grants';
 import { Incarnation } from './incarnation';
+import { type Joining, Joins, type StoreRequest } from './joins';
 import { Lease } from './lease';
 import { isGenuine, sign, type SignedBroadcast, type UpMessage } from './messages';
 import { patience } from './parameters';
@@ -28,8 +29,7 @@ export class Replica<W, V> {
   readonly #ablations: Ablations;
   #state: ReplicaState = 'OUTSIDE';
   #incarnation: Incarnation | undefined;
-  #joining: { readonly ticket: number; readonly id: string; readonly sent: Clock } | undefined;
-  #joinAgainMono = -Infinity;
+  readonly #joins: Joins;
   #leavingTicket: number | undefined;
   #remembered: Watermark | undefined;
   #tickets = 0;
@@ -42,6 +42,7 @@ export class Replica<W, V> {
     this.cache = new EntityCache(options.kinds, options.limits);
     this.fills = new Fills(this.cache, this.#log, options.parameters, this.#ablations);
     this.#grants = new Grants(options.parameters, this.#ablations);
+    this.#joins = new Joins(options.parameters, options.identify);
     this.#lease = new Lease(options.parameters, this.#ablations);
   }
 
@@ -72,7 +73,7 @@ export class Replica<W, V> {
     this.#lease.remaining(clock);
     this.#grants.tick(clock);
     this.#acknowledge(clock);
-    if (this.#state === 'OUTSIDE') this.#join(clock);
+    if (this.#state === 'OUTSIDE') this.#store(this.#joins.next(clock, this.#remembered, this.#ticketed));
     if (this.#incarnation && this.#state !== 'LEFT') this.#poll(this.#incarnation, clock);
     if (this.#state === 'LEAVING') this.#leaveWhenOver(clock);
     return this.#drain();
@@ -80,16 +81,18 @@ export class Replica<W, V> {
 
   /** The answer of a store operation: the document after it, or undefined where nothing matched. */
   answered(ticket: number, document: EpochDocument | undefined, clock: Clock): ReplicaEffect<V>[] {
-    if (ticket === this.#joining?.ticket) this.#joinAnswered(this.#joining, document, clock);
+    const joining = this.#joins.answered(ticket);
+    if (joining) this.#joinAnswered(joining, document, clock);
     else if (ticket === this.#leavingTicket) this.#state = 'LEFT';
     else if (this.#incarnation && this.#state !== 'LEFT')
       this.#pollAnswered(this.#incarnation, ticket, document, clock);
+    for (const leave of document ? this.#joins.leftBehind(document, this.#ticketed) : []) this.#store(leave);
     return this.#drain();
   }
 
   /** The store operation failed, or nobody knows. */
   failed(ticket: number): void {
-    if (ticket === this.#joining?.ticket) this.#joining = undefined;
+    this.#joins.failed(ticket);
     if (ticket === this.#leavingTicket) this.#leavingTicket = undefined;
     this.#incarnation?.pending.delete(ticket);
   }
@@ -109,7 +112,7 @@ export class Replica<W, V> {
   /** From now on refuses; removes its entry when no holder serves any more either. */
   leave(): ReplicaEffect<V>[] {
     if (this.#state === 'OUTSIDE') {
-      this.#joining = undefined;
+      this.#joins.abandon();
       this.#state = 'LEFT';
     }
     if (this.#state === 'UP') {
@@ -117,6 +120,11 @@ export class Replica<W, V> {
       this.#effects.push(...this.#grants.recall());
     }
     return this.#drain();
+  }
+
+  /** Somebody else has seen so much: a document behind it is not believed. */
+  recall(mark: Watermark): void {
+    if (!this.#remembered || isBehind(this.#remembered, mark)) this.#remembered = mark;
   }
 
   /** The operator says that a document behind what was remembered is the right one. */
@@ -160,24 +168,9 @@ export class Replica<W, V> {
     return this.#grants.isOpen(stream) ? [{ kind: 'send', stream, message: { type: 'unreadable', subject } }] : [];
   }
 
-  #join(clock: Clock): void {
-    const { parameters, identify } = this.#options;
-    if (this.#joining && clock.mono - this.#joining.sent.mono < patience(parameters)) return;
-    if (clock.mono < this.#joinAgainMono) return;
-    // An attempt whose answer is missing may have executed: its id is never used again, its entry will be pruned.
-    const id = identify();
-    this.#joining = { ticket: ++this.#tickets, id, sent: clock };
-    const operation = { op: 'join' as const, incarnation: id, lease: parameters.leaseMs, remembered: this.#remembered };
-    this.#effects.push({ kind: 'store', ticket: this.#joining.ticket, operation });
-  }
-
-  #joinAnswered({ id, sent }: { id: string; sent: Clock }, document: EpochDocument | undefined, clock: Clock): void {
-    this.#joining = undefined;
-    if (!document) {
-      // Behind what was remembered (or absent): not serving until it is restored or the operator says so.
-      this.#joinAgainMono = clock.mono + this.#options.parameters.pollMs;
-      return;
-    }
+  #joinAnswered({ id, sent }: Joining, document: EpochDocument | undefined, clock: Clock): void {
+    // Behind what was remembered (or absent): not serving until it is restored or the operator says so.
+    if (!document) return this.#joins.refused(clock);
     this.#flush(this.#ablations.joinKeepsFills);
     this.#incarnation = new Incarnation(id, document);
     this.#state = 'UP';
@@ -190,21 +183,21 @@ export class Replica<W, V> {
     const { pollMs } = this.#options.parameters;
     const since = clock.mono - incarnation.lastPollMono;
     if (since < pollMs || (incarnation.pending.size > 0 && since < patience(this.#options.parameters))) return;
-    const ticket = ++this.#tickets;
-    incarnation.sentPoll(ticket, clock);
+    const ticket = this.#ticketed();
+    incarnation.sentPoll(ticket, clock, this.#remembered);
     const { generation, id, ack } = incarnation;
     const confirmed = this.#ablations.trustOldBackup ? 0 : incarnation.confirmed;
     const operation = { op: 'poll' as const, generation, incarnation: id, confirmed, ack };
-    this.#effects.push({ kind: 'store', ticket, operation });
+    this.#store({ ticket, operation });
   }
 
   #pollAnswered(incarnation: Incarnation, ticket: number, document: EpochDocument | undefined, clock: Clock): void {
     const poll = incarnation.pending.get(ticket);
     if (!poll) return;
     incarnation.pending.delete(ticket);
-    // Sent when everything up to `appliedAtSend` was known to exist: less than that is a restored backup, not an old answer.
-    const backwards = document !== undefined && document.seq < poll.appliedAtSend && !this.#ablations.trustOldBackup;
-    if (!document || backwards) return this.#void();
+    // Sent when so much was known to exist: less than that is a restored backup, not an old answer.
+    const backwards = document && poll.remembered && isBehind(document, poll.remembered);
+    if (!document || (backwards && !this.#ablations.trustOldBackup)) return this.#void();
     incarnation.confirmed = Math.max(incarnation.confirmed, document.replicas[incarnation.id]?.poll ?? 0);
     this.#time.observe(document.at, poll.sent);
     this.#apply(incarnation, document);
@@ -284,9 +277,15 @@ export class Replica<W, V> {
     const incarnation = this.#incarnation;
     if (!incarnation || this.#leavingTicket !== undefined) return;
     if (!this.#grants.over(clock) && !this.#ablations.leaveWithoutWaiting) return;
-    this.#leavingTicket = ++this.#tickets;
+    this.#leavingTicket = this.#ticketed();
     const operation = { op: 'leave' as const, generation: incarnation.generation, incarnation: incarnation.id };
-    this.#effects.push({ kind: 'store', ticket: this.#leavingTicket, operation });
+    this.#store({ ticket: this.#leavingTicket, operation });
+  }
+
+  readonly #ticketed = (): number => ++this.#tickets;
+
+  #store(request: StoreRequest | undefined): void {
+    if (request) this.#effects.push({ kind: 'store', ...request });
   }
 
   #drain(): ReplicaEffect<V>[] {

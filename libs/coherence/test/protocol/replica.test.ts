@@ -82,6 +82,38 @@ describe('a replica', () => {
     expect(ids).toEqual(['p.1', 'p.2']);
   });
 
+  it.each(['late', 'lost'])(
+    'takes off the list what a join with a %s answer has left there, and nothing else',
+    (how) => {
+      const { replica, asked, world, tick, answer } = stage(firstDocument('g1', 'secret', 0));
+      tick(at(0));
+      const [first] = asked.splice(0);
+      if (!first) throw new Error('no join was asked for');
+      const late = (world.document = execute(world.document, first.operation, 0) ?? world.document);
+      if (how === 'lost') replica.failed(first.ticket);
+      tick(at(L));
+      answer(at(L + 50));
+      expect(Object.keys(world.document.replicas)).toEqual(['p.1', 'p.2']);
+      const effects = how === 'late' ? replica.answered(first.ticket, late, at(L + 60)) : replica.tick(at(L + 300));
+      for (const effect of effects) if (effect.kind === 'store') asked.push(effect);
+      answer(at(L + 310));
+      answer(at(L + 320));
+      expect(Object.keys(world.document.replicas)).toEqual(['p.2']);
+      expect(replica.mayServe(at(L + 320))).toBe(true);
+    },
+  );
+
+  it('that hears of a higher mark from somebody else stops on a document behind it', () => {
+    const { replica, tick, answer } = joined();
+    replica.recall({ generation: 'g1', seq: 1 });
+    tick(at(300));
+    answer(at(310));
+    expect(replica.mayServe(at(310))).toBe(false);
+    tick(at(600));
+    answer(at(610));
+    expect(replica.state).toBe('OUTSIDE');
+  });
+
   it('whose entry is gone stops at once, forgets, and joins again', () => {
     const { replica, world, tick, answer } = joined();
     replica.cache.put({ kind: 'key', id: 'k', hashes: [], within: [], value: '' });
