@@ -58,7 +58,8 @@ export async function startIdentityApp(config: IdentityConfig, options: Identity
     const store = await openIdentityStore(config.mongoUri);
     onStop(() => store.connection.close());
     const { connection } = store;
-    const { barrier } = await openCoherence({ ...config, log, barrier: options.barrier }, onStop);
+    const coherence = await openCoherence({ ...config, log, barrier: options.barrier }, onStop);
+    const { barrier } = coherence;
     const dial = (serviceName: string, address: string) => {
       const channel = connect({ address, tls: config.tls, serviceName, log, checkpoint });
       onStop(() => channel.close());
@@ -113,7 +114,10 @@ export async function startIdentityApp(config: IdentityConfig, options: Identity
       }),
       log,
       onRefused: recordRefusal(deps),
-      ready: () => ping(connection),
+      ready: async () => {
+        await ping(connection);
+        coherence.assertTrusted();
+      },
     });
     onStop(() => server.stop());
     return { port: server.port };

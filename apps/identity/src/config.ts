@@ -10,6 +10,8 @@ export interface IdentityConfig {
   readonly redisUrl: string;
   /** How long memories may be believed without the database, ms; the same for every service. */
   readonly leaseMs: number;
+  /** A folder of this process's own that remembers how far the epoch had come; undefined: only Redis remembers. */
+  readonly dataDir: string | undefined;
   /** PEM files: trusted authorities, own certificate and its key. */
   readonly tls: TlsFiles;
   /** role's address, `host:port`. */
@@ -34,6 +36,7 @@ const schema = z.object({
   MONGODB_URI: fields.mongoUri,
   REDIS_URL: fields.redisUrl,
   LATCHKEY_LEASE_MS: fields.leaseMs,
+  LATCHKEY_DATA_DIR: fields.dataDir.optional(),
   LATCHKEY_TLS_CA: fields.file,
   LATCHKEY_TLS_CERT: fields.file,
   LATCHKEY_TLS_KEY: fields.file,
@@ -54,6 +57,7 @@ export function identityConfig(env: Readonly<Record<string, string | undefined>>
     mongoUri: given.MONGODB_URI,
     redisUrl: given.REDIS_URL,
     leaseMs: given.LATCHKEY_LEASE_MS,
+    dataDir: given.LATCHKEY_DATA_DIR,
     tls: { ca: given.LATCHKEY_TLS_CA, cert: given.LATCHKEY_TLS_CERT, key: given.LATCHKEY_TLS_KEY },
     roleAddress: given.LATCHKEY_ROLE_ADDRESS,
     keyAddress: given.LATCHKEY_KEY_ADDRESS,

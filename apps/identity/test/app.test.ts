@@ -21,6 +21,7 @@ beforeAll(async () => {
   app = await startIdentityApp(
     {
       leaseMs: 5_000,
+      dataDir: undefined,
       listen: 'localhost:0',
       mongoUri: database.uri,
       redisUrl: `redis://127.0.0.1:${await freePort()}`,

@@ -149,6 +149,7 @@ export async function startKeyApp(
       // Of this service's own store alone: were it of others' too, services could wait for each other in a circle.
       ready: async () => {
         await ping(database);
+        coherence.assertTrusted();
         if (!replica.serving) throw new Error('there is no lease yet: nothing may be answered from memory');
       },
       beforeEnd: () => replica.leave(),

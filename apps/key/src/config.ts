@@ -15,6 +15,8 @@ export interface KeyConfig {
   readonly memory: { readonly entitiesPerKind: number; readonly unknown: number };
   /** How many facts each caller's checks may have read, of what memory lacks. */
   readonly misses: MissLimits;
+  /** A folder of this process's own that remembers how far the epoch had come; undefined: only Redis remembers. */
+  readonly dataDir: string | undefined;
   /** PEM files: trusted authorities, own certificate and its key. */
   readonly tls: TlsFiles;
   /** identity's address, `host:port`. */
@@ -43,6 +45,7 @@ const schema = z.object({
   LATCHKEY_MEMORY_UNKNOWN: z.coerce.number().int().min(1_000).max(10_000_000).default(100_000),
   LATCHKEY_MISSES_PER_SECOND: z.coerce.number().int().min(1).max(1_000_000).default(1_000),
   LATCHKEY_MISSES_BURST: z.coerce.number().int().min(1).max(10_000_000).default(30_000),
+  LATCHKEY_DATA_DIR: fields.dataDir.optional(),
   LATCHKEY_TLS_CA: fields.file,
   LATCHKEY_TLS_CERT: fields.file,
   LATCHKEY_TLS_KEY: fields.file,
@@ -70,6 +73,7 @@ export function keyConfig(env: Readonly<Record<string, string | undefined>>): Ke
     leaseMs: given.LATCHKEY_LEASE_MS,
     memory: { entitiesPerKind: given.LATCHKEY_MEMORY_ENTITIES, unknown: given.LATCHKEY_MEMORY_UNKNOWN },
     misses: { perSecond: given.LATCHKEY_MISSES_PER_SECOND, burst: given.LATCHKEY_MISSES_BURST },
+    dataDir: given.LATCHKEY_DATA_DIR,
     tls: { ca: given.LATCHKEY_TLS_CA, cert: given.LATCHKEY_TLS_CERT, key: given.LATCHKEY_TLS_KEY },
     identityAddress: given.LATCHKEY_IDENTITY_ADDRESS,
     roleAddress: given.LATCHKEY_ROLE_ADDRESS,

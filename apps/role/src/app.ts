@@ -69,7 +69,8 @@ export async function startRoleApp(config: RoleConfig, options: RoleOptions = {}
   return await inOrder(async (onStop) => {
     const database = await openDatabase(config.mongoUri, DATABASE);
     onStop(() => database.close());
-    const { barrier } = await openCoherence({ ...config, log, barrier: options.barrier }, onStop);
+    const coherence = await openCoherence({ ...config, log, barrier: options.barrier }, onStop);
+    const { barrier } = coherence;
     const dial = (serviceName: string, address: string) => {
       const channel = connect({ address, tls: config.tls, serviceName, log, checkpoint });
       onStop(() => channel.close());
@@ -115,7 +116,10 @@ export async function startRoleApp(config: RoleConfig, options: RoleOptions = {}
       log,
       onRefused: (ctx, request, error) => deps.mutations.refused(ctx, { ...refusedObject(request), error }),
       // Of this service's own store alone: were it of others' too, services could wait for each other in a circle.
-      ready: () => ping(database),
+      ready: async () => {
+        await ping(database);
+        coherence.assertTrusted();
+      },
     });
     onStop(() => server.stop());
     return { port: server.port };

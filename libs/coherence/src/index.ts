@@ -19,4 +19,5 @@ export { CATALOGUE_ID, ENTITY_KINDS, type EntityKind, membershipHash } from './e
 export { type BarrierWrapper, type Coherence, openCoherence } from './live/coherence';
 export { systemClock } from './live/clock';
 export { type HolderEnd, type HolderStream, LiveReplica } from './live/live-replica';
+export { RestoreError, restoreEpoch, type RestoreOptions } from './live/restore';
 export { type Attempt, type Clock, type Entity, type FillResult, type Subject, type View } from './protocol';

@@ -6,7 +6,7 @@ import { settledWithin } from './bounded';
 import { type Checkpoint, noCheckpoint } from './checkpoint';
 import { type EntityKind } from './entities';
 import { eventsOf, forgetInvalidation, INVALIDATION, invalidation } from './invalidation';
-import { type LiveBarrier } from './live/live-barrier';
+import { type MutationBarrier } from './live/live-barrier';
 import { type AuditDocument, collectionsOf, type Collections, DURABLE, prepareCollections } from './collections';
 import { type Enqueued, outboxId, putOutbox, removeOutbox, settledElsewhere } from './outbox';
 import { type OutboxHandler } from './outbox-relay';
@@ -45,7 +45,7 @@ export interface MutationsOptions {
   /** Called after a commit that has promised work which is due; wakes the relay. */
   readonly afterEnqueue?: () => void;
   /** What makes changes visible everywhere. Without it nothing is waited for: for tests of a service that nobody caches. */
-  readonly barrier?: Pick<LiveBarrier, 'pass'>;
+  readonly barrier?: MutationBarrier;
   readonly now?: () => Date;
 }
 
@@ -61,7 +61,7 @@ export class Mutations {
   readonly #log: Logger;
   readonly #checkpoint: Checkpoint;
   readonly #afterEnqueue: () => void;
-  readonly #barrier: Pick<LiveBarrier, 'pass'> | undefined;
+  readonly #barrier: MutationBarrier | undefined;
   readonly #now: () => Date;
 
   /** @throws Error when the connection is not open. */
@@ -87,7 +87,7 @@ export class Mutations {
    *
    * The answer is stored: it must not carry a secret. Add that to the returned answer, unless `replayed`.
    *
-   * @throws AppError INVALID_ARGUMENT (REQUEST_ID_REUSED), UNAVAILABLE (COMMIT_UNKNOWN, NOT_YET_VISIBLE), DEADLINE_EXCEEDED; what
+   * @throws AppError INVALID_ARGUMENT (REQUEST_ID_REUSED), UNAVAILABLE (COMMIT_UNKNOWN, NOT_YET_VISIBLE, EPOCH_BEHIND, RESTORE_UNDER_WAY), DEADLINE_EXCEEDED; what
    * `change` throws, after which nothing is changed.
    */
   async run<T>(
@@ -97,6 +97,8 @@ export class Mutations {
   ): Promise<{ answer: T; replayed: boolean }> {
     const { audit, outbox, requests } = this.#collections;
     const step = ctx.rpc.slice(ctx.rpc.lastIndexOf('/') + 1);
+    // Better not made than made and never visible.
+    this.#barrier?.admit?.();
     let concerned: readonly ChangeEvent[] = [];
     let done;
     try {

@@ -43,6 +43,8 @@ export const fields = {
     .default([]),
   mongoUri: z.string().regex(/^mongodb(\+srv)?:\/\//, 'must begin with mongodb:// or mongodb+srv://'),
   redisUrl: z.string().regex(/^rediss?:\/\//, 'must begin with redis:// or rediss://'),
+  /** Path of a folder that outlives the process; made when it is missing. */
+  dataDir: z.string().min(1),
   // Shorter than a second, one slow write of the database would void it; longer than a minute, a partition would hold every change up.
   leaseMs: z.coerce.number().int().min(1_000).max(60_000).default(5_000),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),

@@ -7,7 +7,14 @@ import { type EpochDocument, type EpochOperation, firstDocument, type Watermark 
 export const EPOCH_DATABASE = 'latchkey_coherence';
 
 const ID = 'epoch';
-type Stored = Omit<EpochDocument, 'at'> & { readonly _id: string; readonly at: Date };
+/** A linearizable read waits for a majority; without a limit it would wait for ever on a primary that was cut off, ms. */
+const READ_LIMIT_MS = 5_000;
+interface Stored extends Omit<EpochDocument, 'at'> {
+  readonly _id: string;
+  readonly at: Date;
+  /** See {@link EpochStore.markKey}. No operation of the protocol knows it. */
+  readonly markKey?: string;
+}
 type Filter = mongoose.mongo.Filter<Stored>;
 type Update = mongoose.mongo.UpdateFilter<Stored>;
 
@@ -15,15 +22,26 @@ type Update = mongoose.mongo.UpdateFilter<Stored>;
 export interface EpochStore {
   /** The document after the operation; undefined where its conditions did not hold. */
   execute(operation: EpochOperation): Promise<EpochDocument | undefined>;
-  read(): Promise<EpochDocument>;
+  /** As a majority has it; `linearizable`: surely no older than this call. Undefined where there is none. */
+  read(concern?: 'majority' | 'linearizable'): Promise<EpochDocument | undefined>;
+  /** Keys the MAC of what is remembered outside the database; the same in every backup, whatever its generation. */
+  markKey(): Promise<string | undefined>;
 }
 
-/** Makes the first document where there is none. */
-export async function openEpochStore(connection: mongoose.Connection): Promise<EpochStore> {
+/**
+ * What to do where there is no document: a deployment that has never had one makes it. `frozen`: one that has lost it, where
+ * leases of before may still be in use.
+ */
+export type WhenAbsent = 'make' | 'make-frozen' | 'leave';
+
+export async function openEpochStore(
+  connection: mongoose.Connection,
+  whenAbsent: WhenAbsent = 'make',
+): Promise<EpochStore> {
   const { db } = connection;
   if (db === undefined) throw new Error('the database connection must be open');
   const epochs = db.collection<Stored>('epochs');
-  await makeFirst(epochs);
+  if (whenAbsent !== 'leave') await makeFirst(epochs, whenAbsent === 'make-frozen');
   return {
     async execute(operation) {
       const { filter, update } = translated(operation);
@@ -34,22 +52,45 @@ export async function openEpochStore(connection: mongoose.Connection): Promise<E
       );
       return after === null ? undefined : documentOf(after);
     },
-    async read() {
-      const found = await epochs.findOne({ _id: ID }, { readConcern: 'majority', readPreference: 'primary' });
-      if (found === null) throw new Error('the epoch document is gone');
-      return documentOf(found);
+    async read(readConcern = 'majority') {
+      const options = { readConcern, readPreference: 'primary' as const, maxTimeMS: READ_LIMIT_MS };
+      const found = await epochs.findOne({ _id: ID }, options);
+      return found === null ? undefined : documentOf(found);
+    },
+    async markKey() {
+      const found = await epochs.findOne({ _id: ID }, { projection: { markKey: 1 }, readPreference: 'primary' });
+      return found?.markKey;
     },
   };
 }
 
-async function makeFirst(epochs: mongoose.mongo.Collection<Stored>): Promise<void> {
-  const generation = `${new Date().toISOString()}-${randomBytes(6).toString('hex')}`;
-  const { at, ...first } = firstDocument(generation, randomBytes(32).toString('hex'), Date.now());
+async function makeFirst(epochs: mongoose.mongo.Collection<Stored>, frozen: boolean): Promise<void> {
+  const { at, ...first } = firstDocument(newGeneration(Date.now()), newSecret(), Date.now());
   await epochs.updateOne(
     { _id: ID },
-    { $setOnInsert: { ...first, at: new Date(at) } },
+    { $setOnInsert: { ...first, frozen, at: new Date(at), markKey: newSecret() } },
     { upsert: true, writeConcern: DURABLE },
   );
+  // Of a version that knew no marks.
+  await epochs.updateOne(
+    { _id: ID, markKey: { $exists: false } },
+    { $set: { markKey: newSecret() } },
+    { writeConcern: DURABLE },
+  );
+}
+
+/** A secret of 256 bits, in hexadecimal. */
+export function newSecret(): string {
+  return randomBytes(32).toString('hex');
+}
+
+/** A name that compares greater than all of these, and than every name that a clock no later than this one has given. */
+export function newGeneration(now: number, ...than: readonly string[]): string {
+  const random = randomBytes(6).toString('hex');
+  const fresh = `${new Date(now).toISOString()}-${random}`;
+  const latest = than.toSorted().at(-1) ?? '';
+  // Some clock was ahead of this one: whatever begins with a text is greater than it.
+  return fresh > latest ? fresh : `${latest}+${random}`;
 }
 
 function documentOf({ generation, macKey, seq, ring, replicas, frozen, at }: Stored): EpochDocument {

@@ -3,6 +3,8 @@ import { Barrier, type BarrierEffect, type ChangeEvent, type Clock, type Paramet
 import { systemClock } from './clock';
 import { type EpochChannel, HMAC } from './epoch-channel';
 import { type EpochStore } from './epoch-store';
+import { type Remembered } from './remembered';
+import { EpochStanding, standingOf } from './standing';
 
 export interface LiveBarrierOptions {
   readonly store: EpochStore;
@@ -10,7 +12,12 @@ export interface LiveBarrierOptions {
   readonly parameters: Parameters;
   readonly log: Logger;
   readonly clock?: () => Clock;
+  /** What earlier lives and other processes have seen; undefined: nothing, as in a deployment without memory. */
+  readonly remembered?: Remembered;
 }
+
+/** What mutations need of it. `admit` is missing where a test has put another barrier in its place. */
+export type MutationBarrier = Pick<LiveBarrier, 'pass'> & Partial<Pick<LiveBarrier, 'admit'>>;
 
 /** A mutation on its way through the barrier. */
 interface Passage {
@@ -23,23 +30,43 @@ const TICK_MS = 20;
 
 /** The writer's side of the protocol, in this process: makes committed changes visible everywhere. */
 export class LiveBarrier {
-  readonly #options: Required<LiveBarrierOptions>;
+  readonly #options: LiveBarrierOptions & { readonly clock: () => Clock };
+  readonly #standing: EpochStanding;
   readonly #barrier: Barrier<Passage>;
   #timer: NodeJS.Timeout | undefined;
-  #reading = false;
+  #reading: Promise<void> | undefined;
 
   constructor(options: LiveBarrierOptions) {
     this.#options = { clock: systemClock, ...options };
-    this.#barrier = new Barrier({ parameters: options.parameters, authenticator: HMAC });
+    const { parameters, remembered, log } = options;
+    this.#standing = new EpochStanding(log);
+    this.#barrier = new Barrier({ parameters, authenticator: HMAC, remembered: remembered?.mark });
+    remembered?.onHigher((mark) => this.#barrier.recall(mark));
     options.channel.subscribe((message) => this.#do(this.#barrier.heard(message, this.#options.clock())));
   }
 
-  start(): void {
+  /** Resolves when the epoch document has been looked at, so that everybody knows from the start how it stands. */
+  async start(): Promise<void> {
+    this.#read();
+    await this.#reading;
     this.#timer ??= setInterval(() => this.#do(this.#barrier.tick(this.#options.clock())), TICK_MS);
   }
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  /** @throws Error while the database is behind what is remembered of it */
+  assertTrusted(): void {
+    this.#standing.assertTrusted();
+  }
+
+  /**
+   * To be asked before a change is made: one that can't be made visible is better not made.
+   * @throws AppError UNAVAILABLE (EPOCH_BEHIND, RESTORE_UNDER_WAY)
+   */
+  admit(): void {
+    this.#standing.assertChangeable();
   }
 
   /**
@@ -76,6 +103,7 @@ export class LiveBarrier {
       if (effect.kind === 'store') this.#execute(effect);
       else if (effect.kind === 'read') this.#read();
       else if (effect.kind === 'broadcast') this.#options.channel.publish(effect.message);
+      else if (effect.kind === 'remember') this.#options.remembered?.note(effect.watermark);
       else if (effect.kind === 'bumped') effect.mutation.bumped();
       else if (effect.kind === 'passed') effect.mutation.passed();
     }
@@ -93,18 +121,22 @@ export class LiveBarrier {
   }
 
   #read(): void {
-    if (this.#reading) return;
-    this.#reading = true;
-    const { store, clock, log } = this.#options;
-    store
-      .read()
-      .then(
-        (document) => this.#do(this.#barrier.read(document, clock())),
-        (err: unknown) => log.debug({ err }, 'the epoch could not be read; trying again'),
-      )
+    this.#reading ??= this.#look()
+      .catch((err: unknown) => this.#options.log.debug({ err }, 'the epoch could not be read; trying again'))
       .finally(() => {
-        this.#reading = false;
+        this.#reading = undefined;
       });
+  }
+
+  async #look(): Promise<void> {
+    const { store, clock } = this.#options;
+    // Before the read: meanwhile a bump may be answered that the read does not know of.
+    const { remembered } = this.#barrier;
+    let document = await store.read();
+    // An old primary may show less for a moment; that is no reason to call the operator.
+    if (standingOf(document, remembered) === 'BEHIND') document = await store.read('linearizable');
+    this.#standing.saw(document, remembered);
+    if (document) this.#do(this.#barrier.read(document, clock()));
   }
 }
 

@@ -18,6 +18,7 @@ import { checking, type Deciding } from './checking';
 import { systemClock } from './clock';
 import { type EpochChannel, HMAC } from './epoch-channel';
 import { type EpochStore } from './epoch-store';
+import { type Remembered } from './remembered';
 
 export interface LiveReplicaOptions<V> {
   readonly store: EpochStore;
@@ -32,6 +33,8 @@ export interface LiveReplicaOptions<V> {
   readonly admit?: (caller: string, subject: Subject) => AppError | undefined;
   readonly log: Logger;
   readonly clock?: () => Clock;
+  /** What earlier lives and other processes have seen of the epoch. */
+  readonly remembered?: Remembered;
 }
 
 /** Whoever waits for a fill: a check, or an SDK holder that asked for the entry. */
@@ -59,7 +62,7 @@ const LEAVE_LIMIT_MS = 10_000;
 
 /** A replica of the protocol, in this process: answers from memory, inside its lease. */
 export class LiveReplica<V> {
-  readonly #options: Required<LiveReplicaOptions<V>>;
+  readonly #options: Required<Omit<LiveReplicaOptions<V>, 'remembered'>> & Pick<LiveReplicaOptions<V>, 'remembered'>;
   readonly #replica: Replica<Waiter<V>, V>;
   readonly #pruner: Pruner;
   readonly #deciding: Deciding<V>;
@@ -69,9 +72,11 @@ export class LiveReplica<V> {
 
   constructor(options: LiveReplicaOptions<V>) {
     this.#options = { clock: systemClock, admit: () => undefined, ...options };
-    const { parameters, kinds, limits, channel } = options;
+    const { parameters, kinds, limits, channel, remembered } = options;
     const identify = (): string => randomBytes(12).toString('hex');
-    this.#replica = new Replica({ parameters, kinds, limits, authenticator: HMAC, identify });
+    const { mark } = remembered ?? {};
+    this.#replica = new Replica({ parameters, kinds, limits, authenticator: HMAC, identify, remembered: mark });
+    remembered?.onHigher((higher) => this.#replica.recall(higher));
     this.#pruner = new Pruner(parameters);
     this.#deciding = {
       gate: this.#replica,
@@ -198,6 +203,7 @@ export class LiveReplica<V> {
   #do(effects: readonly ReplicaEffect<V>[]): void {
     for (const effect of effects) {
       if (effect.kind === 'broadcast') this.#options.channel.publish(effect.message);
+      else if (effect.kind === 'remember') this.#options.remembered?.note(effect.watermark);
       else if (effect.kind === 'store') this.#execute(effect);
       else if (effect.kind === 'send') this.#streams.get(effect.stream)?.send(effect.message);
       else if (effect.kind === 'end') this.#streams.get(effect.stream)?.end();

@@ -17,6 +17,7 @@ export {
   type Entity,
   type EpochDocument,
   hashName,
+  isBehind,
   nameOf,
   type NumberedEvent,
   type ReplicaEntry,

@@ -46,6 +46,11 @@ export class Restorer {
     this.#thawMono = clock.mono + (this.#ablations.restoreWithoutFreeze ? 0 : wait);
   }
 
+  /** Milliseconds until bumps may be allowed again. */
+  remaining(clock: Clock): number {
+    return Math.max(0, (this.#thawMono ?? Infinity) - clock.mono);
+  }
+
   /** The operation that allows bumps again, once it is time. */
   tick(clock: Clock): EpochOperation | undefined {
     if (this.#thawMono === undefined || clock.mono < this.#thawMono) return undefined;

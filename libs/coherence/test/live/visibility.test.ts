@@ -61,7 +61,7 @@ async function world(openChannel: () => EpochChannel, wrap: (store: EpochStore, 
     return replica;
   });
   const barrier = new LiveBarrier({ store, channel: writerChannel, parameters, log });
-  barrier.start();
+  await barrier.start();
   await eventually(() => {
     if (!replicas.every((replica) => replica.serving)) throw new Error('not every replica is serving yet');
   });
@@ -116,7 +116,7 @@ test.each(CHANNELS)(
 test('a replica cut off from the database stops answering before the write is acknowledged', async () => {
   let cutOff = false;
   const hanging = (store: EpochStore): EpochStore => ({
-    read: () => store.read(),
+    ...store,
     execute: (operation) => (cutOff ? new Promise(() => undefined) : store.execute(operation)),
   });
   const { replicas, write, end } = await world(
