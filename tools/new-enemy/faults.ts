@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ServiceProcess, startRedis, type TestSuite } from '@latchkey/testing';
+import { type Link, openLink, type ServiceProcess, startRedis, type TestSuite } from '@latchkey/testing';
 import { Redis } from 'ioredis';
 import { now } from './clock';
-import { type Link, openLink } from './proxy';
 import { between, oneOf, type Random } from './random';
 
 export const FAULTS = ['none', 'redis', 'stop', 'kill', 'database'] as const;

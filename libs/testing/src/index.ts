@@ -4,6 +4,7 @@ export { describeExit, type Exit, stopChildren } from './child';
 export { embeddedEngine } from './embedded';
 export { eventually, type EventuallyOptions } from './eventually';
 export { channelCredentials, notServing } from './health';
+export { type Link, type LinkState, openLink } from './link';
 export { acquireLock, type Lock, LockHeldError } from './lock';
 export { freePort, isPortFree } from './ports';
 export { probeDatabase, type ProbeTarget } from './probe';

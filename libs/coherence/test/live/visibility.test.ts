@@ -1,100 +1,30 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { openDatabase } from '@latchkey/coherence';
-import { createLogger } from '@latchkey/service';
-import { type Engine, eventually, startDatabase, startRedis } from '@latchkey/testing';
+import { eventually } from '@latchkey/testing';
 import type mongoose from 'mongoose';
 import { type EpochChannel, NO_CHANNEL, openEpochChannel } from '../../src/live/epoch-channel';
-import { type EpochStore, openEpochStore } from '../../src/live/epoch-store';
-import { LiveBarrier } from '../../src/live/live-barrier';
-import { LiveReplica } from '../../src/live/live-replica';
-import { DEFAULTS, type Evaluate } from '../../src/protocol';
+import { type EpochStore } from '../../src/live/epoch-store';
+import { type Engines, read, silent, startEngines, startWorld } from './world';
 
-const log = createLogger({ name: 'test', level: 'silent' });
-const parameters = { ...DEFAULTS, leaseMs: 2_000, pollMs: 100 };
-const limits = { entitiesPerKind: 1_000, unknown: 1_000 };
-
-let dir: string;
-let engine: Engine;
-let redis: Engine;
+let engines: Engines;
 let connection: mongoose.Connection;
 beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'latchkey-live-'));
-  engine = await startDatabase({ dir: join(dir, 'database'), log: () => undefined });
-  redis = await startRedis({ dir: join(dir, 'redis'), log: () => undefined });
-  connection = await openDatabase(engine.uri, 'live_test');
+  engines = await startEngines();
+  connection = await openDatabase(engines.database.uri, 'live_test');
 }, 60_000);
 afterAll(async () => {
   await connection?.close();
-  await redis?.stop();
-  await engine?.stop();
-  rmSync(dir, { recursive: true, force: true });
+  await engines?.stop();
 });
 
-interface Facts {
-  value: number;
-}
-
-/** Replicas and one writer on the real database; what they decide about is one number that only grows. */
-async function world(openChannel: () => EpochChannel, wrap: (store: EpochStore, replica: number) => EpochStore) {
-  const store = await openEpochStore(connection);
-  const facts = connection.collection<{ _id: string; value: number }>('facts');
-  await facts.updateOne({ _id: 'f' }, { $set: { value: 0 } }, { upsert: true });
-  const channels = Array.from({ length: 4 }, openChannel);
-  const [writerChannel = NO_CHANNEL, ...replicaChannels] = channels;
-  const replicas = replicaChannels.map((channel, index) => {
-    const replica = new LiveReplica<Facts>({
-      store: wrap(store, index),
-      channel,
-      parameters,
-      kinds: ['fact'],
-      limits,
-      log,
-      load: async () => {
-        const found = await facts.findOne({ _id: 'f' });
-        const entity = { kind: 'fact', id: 'f', hashes: [], within: [], value: { value: found?.value ?? -1 } };
-        return { entities: [entity], absent: [] };
-      },
-    });
-    replica.start();
-    return replica;
-  });
-  const barrier = new LiveBarrier({ store, channel: writerChannel, parameters, log });
-  await barrier.start();
-  await eventually(() => {
-    if (!replicas.every((replica) => replica.serving)) throw new Error('not every replica is serving yet');
-  });
-  return {
-    replicas,
-    /** Writes the number, and returns when the barrier says that everybody sees it. */
-    async write(value: number): Promise<void> {
-      await facts.updateOne({ _id: 'f' }, { $set: { value } }, { writeConcern: { w: 'majority', j: true } });
-      const ctx = { deadline: Date.now() + 10_000, signal: new AbortController().signal };
-      await barrier.pass([{ kind: 'fact', id: 'f', hashes: [] }], ctx);
-    },
-    async end(): Promise<void> {
-      barrier.stop();
-      await Promise.all(replicas.map((replica) => replica.leave()));
-      channels.forEach((channel) => channel.close());
-    },
-  };
-}
-
-const read: Evaluate<Facts, number> = (view) => {
-  const found = view.byId('fact', 'f');
-  return found ? { answer: found.value.value } : { missing: { by: 'id', kind: 'fact', id: 'f' } };
-};
-
 const CHANNELS: [string, () => EpochChannel][] = [
-  ['with Redis', () => openEpochChannel(redis.uri, log)],
+  ['with Redis', () => openEpochChannel(engines.redis.uri, silent)],
   ['without Redis', () => NO_CHANNEL],
 ];
 
 test.each(CHANNELS)(
   'acknowledged means visible, on every replica, %s',
   async (_name, openChannel) => {
-    const { replicas, write, end } = await world(openChannel, (store) => store);
+    const { replicas, write, end } = await startWorld(connection, [{}, {}, {}], openChannel);
     try {
       for (let value = 1; value <= 20; value++) {
         // Checks that go on meanwhile: they may see the old or the new, but fill caches in every moment of the write.
@@ -119,10 +49,7 @@ test('a replica cut off from the database stops answering before the write is ac
     ...store,
     execute: (operation) => (cutOff ? new Promise(() => undefined) : store.execute(operation)),
   });
-  const { replicas, write, end } = await world(
-    () => NO_CHANNEL,
-    (store, replica) => (replica === 0 ? hanging(store) : store),
-  );
+  const { replicas, write, end } = await startWorld(connection, [{ store: hanging }, {}, {}]);
   const [lonely] = replicas;
   if (!lonely) throw new Error('there is no first replica');
   try {
