@@ -3,18 +3,15 @@ import { settledWithin } from '../bounded';
 import { isBehind, type Watermark } from '../protocol';
 import { higher, type MarkPlace } from './mark-place';
 
-/** A place is written at most so often, ms: a start may know that much less. */
+/** How often each place is looked at, and written where it knows less, ms: a start may know that much less. */
 const KEEP_EVERY_MS = 1_000;
-/** And once in so long without news: a place may have lost what it was given. */
-const KEEP_AGAIN_MS = 30_000;
 /** For one place to answer, at the start and at the end, ms. Neither waits for one that is away. */
 const PLACE_LIMIT_MS = 2_000;
 
 interface Kept {
   readonly place: MarkPlace;
-  mark?: Watermark;
-  atMono: number;
-  busy: boolean;
+  /** Settles when what is under way is over; never rejects. */
+  underWay?: Promise<void>;
   failing: boolean;
 }
 
@@ -28,7 +25,7 @@ export class Remembered {
 
   private constructor(places: readonly MarkPlace[], log: Logger) {
     this.#log = log;
-    this.#kept = places.map((place) => ({ place, atMono: -Infinity, busy: false, failing: false }));
+    this.#kept = places.map((place) => ({ place, failing: false }));
   }
 
   /** Begins with the highest mark of all places that answer in time. */
@@ -45,7 +42,12 @@ export class Remembered {
         }
       }),
     );
-    remembered.#timer = setInterval(() => remembered.#keepAll(), KEEP_EVERY_MS).unref();
+    remembered.#timer = setInterval(() => {
+      // One that hangs holds up none but itself.
+      for (const kept of remembered.#kept) {
+        kept.underWay ??= remembered.#keep(kept).finally(() => (kept.underWay = undefined));
+      }
+    }, KEEP_EVERY_MS).unref();
     return remembered;
   }
 
@@ -53,12 +55,14 @@ export class Remembered {
     return this.#mark;
   }
 
-  /** What the protocol's `remember` effects say. */
+  /** What the protocol's `remember` effects say, or a place. */
   note(mark: Watermark): void {
-    this.#mark = higher(this.#mark, mark);
+    if (this.#mark && !isBehind(this.#mark, mark)) return;
+    this.#mark = mark;
+    for (const listener of this.#listeners) listener(mark);
   }
 
-  /** Is told when a place that could not be asked at the start turns out to remember more. */
+  /** Is told of every mark that is higher than those before, whoever has seen it: this process or another. */
   onHigher(listener: (mark: Watermark) => void): void {
     this.#listeners.push(listener);
   }
@@ -66,38 +70,26 @@ export class Remembered {
   /** Keeps the last mark, where that can be done soon. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    await Promise.all(this.#kept.map((kept) => settledWithin(this.#keep(kept), PLACE_LIMIT_MS)));
-  }
-
-  #keepAll(): void {
-    const now = performance.now();
-    for (const kept of this.#kept) {
-      const news = this.#mark !== undefined && (kept.mark === undefined || isBehind(kept.mark, this.#mark));
-      if (news || now - kept.atMono >= KEEP_AGAIN_MS) void this.#keep(kept);
-    }
+    const last = async (kept: Kept): Promise<void> => {
+      await kept.underWay;
+      await this.#keep(kept);
+    };
+    await Promise.all(this.#kept.map((kept) => settledWithin(last(kept), PLACE_LIMIT_MS)));
   }
 
   /** Never rejects. */
   async #keep(kept: Kept): Promise<void> {
     const mark = this.#mark;
-    if (kept.busy || mark === undefined) return;
-    kept.busy = true;
+    if (mark === undefined) return;
     const { place } = kept;
     try {
       const found = await place.keep(mark);
-      Object.assign(kept, { mark: found ?? mark, atMono: performance.now(), failing: false });
-      if (found !== undefined && isBehind(mark, found)) this.#learn(found);
+      kept.failing = false;
+      if (found !== undefined) this.note(found);
     } catch (err) {
       if (!kept.failing)
         this.#log.warn({ err }, `how far the epoch has come cannot be kept in ${place.name}; trying on`);
       kept.failing = true;
-    } finally {
-      kept.busy = false;
     }
-  }
-
-  #learn(mark: Watermark): void {
-    this.note(mark);
-    for (const listener of this.#listeners) listener(mark);
   }
 }

@@ -116,10 +116,7 @@ export async function startWorld(
   const replicas = settings.map(start);
   const barrier = new LiveBarrier({ store, channel: channel(), parameters, log: silent });
   await barrier.start();
-  await eventually(() => {
-    if (!replicas.every((replica) => replica.serving)) throw new Error('not every replica is serving yet');
-  });
-  return {
+  const world = {
     store,
     replicas,
     barrier,
@@ -136,6 +133,13 @@ export async function startWorld(
       channels.forEach((each) => each.close());
     },
   };
+  try {
+    await eventually(() => expect(replicas.map((replica) => replica.serving)).not.toContain(false));
+  } catch (error) {
+    await world.end();
+    throw error;
+  }
+  return world;
 }
 
 export const read: Evaluate<Facts, number> = (view) => {
