@@ -322,3 +322,16 @@ describe('promised work', () => {
     expect((await stored()).things).toBe(1);
   });
 });
+
+it('refused-before-made: a change that could not be made visible is not made, and leaves nothing behind', async () => {
+  const behind = new AppError({ code: 'UNAVAILABLE', reason: 'EPOCH_BEHIND', message: 'behind' });
+  const barrier = {
+    admit: () => {
+      throw behind;
+    },
+    pass: () => Promise.reject(new Error('nothing was to pass')),
+  };
+  const refusing = new Mutations({ connection, log: capturedLog().log, barrier });
+  await expect(refusing.run(call(), AnswerCodec, (tx) => createThing(tx))).rejects.toBe(behind);
+  expect(await stored()).toEqual({ things: 0, audit: 0, outbox: 0, requests: 0 });
+});

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LiveReplica, Mutations, openDatabase } from '@latchkey/coherence';
+import { type LiveReplica, Mutations, openDatabase } from '@latchkey/coherence';
 import { eventually, type Link, openLink } from '@latchkey/testing';
 import type mongoose from 'mongoose';
 import { settledWithin } from '../../src/bounded';

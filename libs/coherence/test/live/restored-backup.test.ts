@@ -35,6 +35,7 @@ const setting = (): Required<ProcessSetting> => ({
 
 /** Keys of the marks, of every deployment that has used this Redis in this file. */
 const marksInRedis = () => redis.keys('latchkey:epoch:mark:*');
+const loseFolder = ({ dataDir }: ProcessSetting) => Promise.resolve(rmSync(dataDir ?? '', { recursive: true }));
 const loseRedis = async () => void (await redis.del('nothing', ...(await marksInRedis())));
 
 async function start(options: ProcessSetting, truth: { value: number }): Promise<TestProcess> {
@@ -100,10 +101,7 @@ test('an old backup under running replicas: each flushes and refuses to trust it
 
 test.each([
   ['Redis was lost and the data folder was not', loseRedis],
-  [
-    'the data folder was lost and Redis was not',
-    ({ dataDir }: ProcessSetting) => rmSync(dataDir ?? '', { recursive: true }),
-  ],
+  ['the data folder was lost and Redis was not', loseFolder],
 ])(
   'an old backup, brought back while everything was stopped: a start is NOT_SERVING until `latchkey restore`, though %s',
   async (_name, lose) => {
@@ -125,7 +123,7 @@ test.each([
 );
 
 test('an old backup of another generation is recognized too, by what either place remembers', async () => {
-  for (const lose of [loseRedis, ({ dataDir }: ProcessSetting) => rmSync(dataDir ?? '', { recursive: true })]) {
+  for (const lose of [loseRedis, loseFolder]) {
     const truth = { value: 0 };
     const options = setting();
     const before = await start(options, truth);
