@@ -94,9 +94,9 @@ async function read(store: EpochStore): Promise<EpochDocument> {
 }
 
 function described({ generation, seq, replicas, frozen, at }: EpochDocument): string {
-  const listed = Object.keys(replicas).length;
+  const listed = `replicas listed: ${Object.keys(replicas).length}`;
   const last = `last written ${new Date(at).toISOString()}`;
-  return `Found generation ${generation}, event ${seq}, ${listed} replicas listed, ${last}${frozen ? '; frozen by a restore before' : ''}.`;
+  return `Found generation ${generation}, event ${seq}, ${last}, ${listed}${frozen ? '; frozen by a restore before' : ''}.`;
 }
 
 async function markIn(place: MarkPlace, say: (line: string) => void): Promise<Watermark | undefined> {

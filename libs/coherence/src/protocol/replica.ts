@@ -127,11 +127,6 @@ export class Replica<W, V> {
     if (!this.#remembered || isBehind(this.#remembered, mark)) this.#remembered = mark;
   }
 
-  /** The operator says that a document behind what was remembered is the right one. */
-  trustDocument(): void {
-    this.#remembered = undefined;
-  }
-
   /** A stream of a new SDK holder; `client` names the one process behind it, also over its next stream. */
   holderOpened(stream: string, client: string): void {
     this.#grants.open(stream, client, this.#log.position);
@@ -169,7 +164,7 @@ export class Replica<W, V> {
   }
 
   #joinAnswered({ id, sent }: Joining, document: EpochDocument | undefined, clock: Clock): void {
-    // Behind what was remembered (or absent): not serving until it is restored or the operator says so.
+    // Behind what was remembered (or absent): not serving until the operator has begun a new generation.
     if (!document) return this.#joins.refused(clock);
     this.#flush(this.#ablations.joinKeepsFills);
     this.#incarnation = new Incarnation(id, document);

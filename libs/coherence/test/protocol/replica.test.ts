@@ -128,14 +128,14 @@ describe('a replica', () => {
     expect(replica.mayServe(at(330))).toBe(true);
   });
 
-  it('starts NOT SERVING on a document behind what was remembered, until the operator says so', () => {
-    const { replica, tick, answer } = stage(firstDocument('g1', 'secret', 0), { generation: 'g1', seq: 9 });
+  it('starts NOT SERVING on a document behind what was remembered, until the operator begins a new generation', () => {
+    const { replica, world, tick, answer } = stage(firstDocument('g1', 'secret', 0), { generation: 'g1', seq: 9 });
     for (const time of [0, 500, 1_000]) {
       tick(at(time));
       answer(at(time + 10));
     }
     expect(replica.state).toBe('OUTSIDE');
-    replica.trustDocument();
+    world.document = firstDocument('g2', 'secret', 0);
     tick(at(1_500));
     answer(at(1_510));
     expect(replica.state).toBe('UP');
