@@ -13,7 +13,7 @@ export interface CoherenceOptions {
   /** Undefined: changes become visible through the database alone, within two poll intervals instead of milliseconds. */
   readonly redisUrl: string | undefined;
   /** A folder of this process's own, in which it remembers how far the epoch had come; undefined: only Redis remembers. */
-  readonly dataDir: string | undefined;
+  readonly dataDir?: string;
   /** L, ms; see {@link Parameters}. */
   readonly leaseMs: number;
   readonly log: Logger;
