@@ -7,12 +7,12 @@ import { deleteUser } from '../src/rpc/delete-user';
 import { findMemberFact, getMemberFact } from '../src/rpc/facts';
 import { removeMember } from '../src/rpc/remove-member';
 import {
+  addPerson,
   ADMIN_ROLE,
   asMember,
   context,
   newId,
   newOrganization,
-  newUser,
   type Person,
   startWorld,
   type World,
@@ -27,13 +27,7 @@ beforeEach(() => {
   world.role.before = () => Promise.resolve();
 });
 
-async function newMember(by: Person, organizationRoleId = ''): Promise<Person> {
-  const { organizationId } = by;
-  const userId = await newUser(world);
-  const request = { organizationId, userId, organizationRoleId, workspaceRoles: [], requestId: '' };
-  const { member } = await addMember(world.deps)(request, asMember(by, 'AddMember'));
-  return { organizationId, userId, memberId: member?.id ?? '' };
-}
+const newMember = (by: Person, organizationRoleId = '') => addPerson(world, by, organizationRoleId);
 
 const remove = (by: Person, memberId: string, more: { requestId?: string; requestDigest?: string } = {}) =>
   removeMember(world.deps)(

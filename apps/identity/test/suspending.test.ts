@@ -7,7 +7,16 @@ import { listMembers } from '../src/rpc/list-members';
 import { reinstateMember } from '../src/rpc/reinstate-member';
 import { removeMember } from '../src/rpc/remove-member';
 import { suspendMember } from '../src/rpc/suspend-member';
-import { ADMIN_ROLE, asMember, context, newOrganization, newUser, type Person, startWorld, type World } from './world';
+import {
+  addPerson,
+  ADMIN_ROLE,
+  asMember,
+  context,
+  newOrganization,
+  type Person,
+  startWorld,
+  type World,
+} from './world';
 
 let world: World;
 beforeAll(async () => {
@@ -23,13 +32,7 @@ interface Repeat {
   requestDigest?: string;
 }
 
-async function newMember(by: Person, organizationRoleId = ''): Promise<Person> {
-  const { organizationId } = by;
-  const userId = await newUser(world);
-  const request = { organizationId, userId, organizationRoleId, workspaceRoles: [], requestId: '' };
-  const { member } = await addMember(world.deps)(request, asMember(by, 'AddMember'));
-  return { organizationId, userId, memberId: member?.id ?? '' };
-}
+const newMember = (by: Person, organizationRoleId = '') => addPerson(world, by, organizationRoleId);
 
 const naming = ({ organizationId }: Person, memberId: string, { requestId = '' }: Repeat) => ({
   organizationId,

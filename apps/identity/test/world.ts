@@ -17,6 +17,7 @@ import { type Deps } from '../src/deps';
 import { queueUnavailable } from '../src/errors';
 import { openIdentityStore } from '../src/identity-store';
 import { outboxHandlers } from '../src/outbox';
+import { addMember } from '../src/rpc/add-member';
 import { createOrganization } from '../src/rpc/create-organization';
 import { createUser } from '../src/rpc/create-user';
 
@@ -209,4 +210,13 @@ export async function newOrganization(world: World): Promise<Person> {
   const ctx = asUser(userId, 'CreateOrganization');
   const { organization } = await createOrganization(world.deps)({ displayName: 'Acme', requestId: '' }, ctx);
   return { organizationId: organization?.id ?? '', memberId: organization?.founderMemberId ?? '', userId };
+}
+
+/** A new person, whom `by` has added to its organization. */
+export async function addPerson(world: World, by: Person, organizationRoleId: string): Promise<Person> {
+  const { organizationId } = by;
+  const userId = await newUser(world);
+  const request = { organizationId, userId, organizationRoleId, workspaceRoles: [], requestId: '' };
+  const { member } = await addMember(world.deps)(request, asMember(by, 'AddMember'));
+  return { organizationId, userId, memberId: member?.id ?? '' };
 }
