@@ -12,8 +12,8 @@ import {
 import { auditV1, identityV1, keyV1, roleV1 } from '@latchkey/proto';
 import {
   client,
-  connect,
   createLogger,
+  dialer,
   inOrder,
   type Logger,
   type OnRefused,
@@ -60,11 +60,7 @@ export async function startIdentityApp(config: IdentityConfig, options: Identity
     const { connection } = store;
     const coherence = await openCoherence({ ...config, log, barrier: options.barrier }, onStop);
     const { barrier } = coherence;
-    const dial = (serviceName: string, address: string) => {
-      const channel = connect({ address, tls: config.tls, serviceName, log, checkpoint });
-      onStop(() => channel.close());
-      return channel;
-    };
+    const dial = dialer({ tls: config.tls, log, checkpoint }, onStop);
     const role = dial('role', config.roleAddress);
     const key = dial('key', config.keyAddress);
 

@@ -16,8 +16,8 @@ import { guardBy, judge, Usage, type Value } from '@latchkey/facts';
 import { auditV1, identityV1, keyV1, roleV1 } from '@latchkey/proto';
 import {
   client,
-  connect,
   createLogger,
+  dialer,
   inOrder,
   type Logger,
   type OnRefused,
@@ -81,11 +81,7 @@ export async function startKeyApp(
     usage.start();
     onStop(() => usage.stop());
 
-    const dial = (serviceName: string, address: string) => {
-      const channel = connect({ address, tls: config.tls, serviceName, log, checkpoint });
-      onStop(() => channel.close());
-      return channel;
-    };
+    const dial = dialer({ tls: config.tls, log, checkpoint }, onStop);
     const identity = dial('identity', config.identityAddress);
     const role = dial('role', config.roleAddress);
     const source = remoteFacts({

@@ -14,8 +14,8 @@ import {
 import { auditV1, identityV1, roleV1 } from '@latchkey/proto';
 import {
   client,
-  connect,
   createLogger,
+  dialer,
   inOrder,
   type Logger,
   type RunningApp,
@@ -71,11 +71,7 @@ export async function startRoleApp(config: RoleConfig, options: RoleOptions = {}
     onStop(() => database.close());
     const coherence = await openCoherence({ ...config, log, barrier: options.barrier }, onStop);
     const { barrier } = coherence;
-    const dial = (serviceName: string, address: string) => {
-      const channel = connect({ address, tls: config.tls, serviceName, log, checkpoint });
-      onStop(() => channel.close());
-      return channel;
-    };
+    const dial = dialer({ tls: config.tls, log, checkpoint }, onStop);
     const identity = client(identityV1.FactServiceClient, dial('identity', config.identityAddress));
     const latchkey = connectLatchkey({ address: config.keyAddress, tls: config.tls, memory: GUARD_MEMORY, log });
     onStop(() => latchkey.close());

@@ -1,9 +1,9 @@
 import { identityV1, keyV1, roleV1 } from '@latchkey/proto';
 import {
   client,
-  connect,
   type ConnectOptions,
   createLogger,
+  dialer,
   inOrder,
   type Logger,
   type RunningApp,
@@ -27,11 +27,7 @@ export async function startWorkerApp(
   const { checkpoint } = options;
   const log = options.log ?? createLogger({ name: 'worker', level: config.logLevel });
   return await inOrder(async (onStop) => {
-    const dial = (serviceName: string, address: string) => {
-      const channel = connect({ address, tls: config.tls, serviceName, log, checkpoint });
-      onStop(() => channel.close());
-      return channel;
-    };
+    const dial = dialer({ tls: config.tls, log, checkpoint }, onStop);
     const owners: Owners = {
       tokens: client(keyV1.PersonalTokenServiceClient, dial('key', config.keyAddress)),
       bindings: client(roleV1.BindingServiceClient, dial('role', config.roleAddress)),

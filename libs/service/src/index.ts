@@ -47,6 +47,7 @@ export {
   type PromisedClient,
   within,
 } from './client';
+export { dialer } from './dial';
 export { type TlsFiles } from './tls';
 export { createLogger, type Logger, type LoggerOptions, type LogLevel } from './logger';
 export { masked } from './secrets';
