@@ -16,6 +16,8 @@ import {
 import mongoose from 'mongoose';
 
 const LEASE_MS = 2_000;
+/** For processes to start, on a machine that has much else to do. */
+const PATIENCE = { timeoutMs: 60_000 };
 const APPS = ['identity', 'role', 'key'] as const;
 
 let suite: TestSuite;
@@ -75,7 +77,7 @@ test('an old backup, brought back while everything was stopped: every service st
   for (const app of APPS) await processes[app].restart({ waitForServing: false });
   await eventually(async () => {
     for (const app of APPS) expect(processes[app].tail(100)).toContain('latchkey restore');
-  });
+  }, PATIENCE);
   const end = performance.now() + 2 * LEASE_MS;
   while (performance.now() < end) {
     for (const health of await healths()) expect(health).toBeDefined();
@@ -90,10 +92,10 @@ test('an old backup, brought back while everything was stopped: every service st
   const done = await latchkey('restore', '--mongo-uri', database.uri, '--redis-url', redis.uri, '--lease-ms', '2000');
   expect(done).toMatchObject({ code: 0, stderr: '' });
   expect(done.stdout).toContain('Done');
-  await eventually(async () => expect(await healths()).toEqual([undefined, undefined, undefined]));
+  await eventually(async () => expect(await healths()).toEqual([undefined, undefined, undefined]), PATIENCE);
   await eventually(async () => expect(await check()).toMatchObject({ reason: keyV1.DecisionReason.ALLOWED }));
   await eventually(change);
-}, 120_000);
+}, 240_000);
 
 test('`latchkey restore` that cannot do its work ends with a sentence and exit code 1', async () => {
   const wrong = await latchkey('restore', '--mongo-uri', 'http://nowhere');

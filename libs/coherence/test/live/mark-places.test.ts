@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Engine, startRedis } from '@latchkey/testing';
@@ -63,13 +63,35 @@ test('memory never goes backwards: many processes that keep their marks in Redis
   expect(await place.read()).toEqual({ generation: 'g1', seq: 39 });
 });
 
-test('deployments that share a Redis do not see each other’s marks', async () => {
+test('deployments that share a Redis neither see nor overwrite each other’s marks', async () => {
   const [one, other] = [await inRedis(), await inRedis()];
   await one.keep({ generation: 'g1', seq: 5 });
   expect(await other.read()).toBeUndefined();
+  await other.keep({ generation: 'g1', seq: 1 });
+  expect(await one.read()).toEqual({ generation: 'g1', seq: 5 });
 });
 
-test('a data folder survives a crash in the middle of a write, and a damaged one is for people to judge', async () => {
+test('a data folder holds a whole mark at every moment, so that no crash can leave half of one', async () => {
+  const data = mkdtempSync(join(dir, 'data-'));
+  const place = await folderPlace(data);
+  await place.keep({ generation: 'g1', seq: 0 });
+  let over = false;
+  const writing = (async () => {
+    for (let seq = 1; seq <= 200; seq++) await place.keep({ generation: 'g1', seq });
+    over = true;
+  })();
+  let last = 0;
+  while (!over) {
+    const text = readFileSync(join(data, 'epoch-mark.json'), 'utf8');
+    const { seq } = JSON.parse(text) as Watermark;
+    expect(seq).toBeGreaterThanOrEqual(last);
+    last = seq;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await writing;
+});
+
+test('what a crash has left beside the mark is ignored, and a damaged mark is for people to judge', async () => {
   const data = mkdtempSync(join(dir, 'data-'));
   await (await folderPlace(data)).keep({ generation: 'g1', seq: 5 });
   writeFileSync(join(data, 'epoch-mark.json.cafe'), '{"generation":"g1","se');
