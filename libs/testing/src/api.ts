@@ -5,7 +5,7 @@ import { auditV1, identityV1, keyV1, roleV1, rpc } from '@latchkey/proto';
 /** What a client needs to know of a running suite: the content of `.latchkey/endpoints.json`. */
 export interface Endpoints {
   identity: { address: string };
-  role: { address: string };
+  role: { address: string; replicas?: string[] };
   key: { address: string; replicas?: string[] };
   /** File paths: the authority, and the client's own certificate and key. */
   tls: { ca: string; cert: string; key: string };
@@ -109,6 +109,22 @@ export function openClient<C extends grpc.Client>(
   return { calls: calls as Promised<C>, close: () => client.close() };
 }
 
+/** Each call to the next of them. */
+function inTurn<P extends object>(replicas: readonly P[]): P {
+  let turn = 0;
+  const [first] = replicas;
+  if (first === undefined) throw new RangeError('a client of nothing');
+  if (replicas.length === 1) return first;
+  const calls = Object.keys(first).map((method) => [
+    method,
+    (...given: unknown[]): unknown => {
+      const call = replicas[turn++ % replicas.length]?.[method as keyof P] as (...given: unknown[]) => unknown;
+      return call(...given);
+    },
+  ]);
+  return Object.fromEntries(calls) as P;
+}
+
 function metadataOf({ as, metadata = {} }: CallOptions): grpc.Metadata {
   const result = new grpc.Metadata();
   if (as && 'user' in as) result.set('latchkey-actor', as.user);
@@ -120,17 +136,26 @@ function metadataOf({ as, metadata = {} }: CallOptions): grpc.Metadata {
 /** Promised clients of every service of a suite; authorization has one client per replica of key. */
 export type Api = ReturnType<typeof openApi>;
 
-export function openApi(endpoints: Endpoints, tls: { ca: string; cert?: string; key?: string } = endpoints.tls) {
+export interface ApiOptions {
+  /** Whether calls of role and key go to each of their replicas in turn, repeats too; all to the first if not given. */
+  takeTurns?: boolean;
+}
+
+export function openApi(
+  endpoints: Endpoints,
+  tls: { ca: string; cert?: string; key?: string } = endpoints.tls,
+  { takeTurns = false }: ApiOptions = {},
+) {
   const open: { close(): void }[] = [];
-  const at = <C extends grpc.Client>(Client: GeneratedClient<C>, address: string): Promised<C> => {
-    const opened = openClient(Client, address, tls);
-    open.push(opened);
-    return opened.calls;
+  const at = <C extends grpc.Client>(Client: GeneratedClient<C>, ...addresses: string[]): Promised<C> => {
+    const opened = addresses.map((address) => openClient(Client, address, tls));
+    open.push(...opened);
+    return inTurn(opened.map(({ calls }) => calls));
   };
   const identity = endpoints.identity.address;
-  const role = endpoints.role.address;
-  const key = endpoints.key.address;
-  const replicas = endpoints.key.replicas ?? [key];
+  const replicas = endpoints.key.replicas ?? [endpoints.key.address];
+  const role = takeTurns ? (endpoints.role.replicas ?? [endpoints.role.address]) : [endpoints.role.address];
+  const key = takeTurns ? replicas : [endpoints.key.address];
   return {
     organizations: at(identityV1.OrganizationServiceClient, identity),
     workspaces: at(identityV1.WorkspaceServiceClient, identity),
@@ -138,19 +163,19 @@ export function openApi(endpoints: Endpoints, tls: { ca: string; cert?: string; 
     members: at(identityV1.MemberServiceClient, identity),
     deletions: at(identityV1.DeletionServiceClient, identity),
     identityFacts: at(identityV1.FactServiceClient, identity),
-    permissions: at(roleV1.PermissionServiceClient, role),
-    roles: at(roleV1.RoleServiceClient, role),
-    bindings: at(roleV1.BindingServiceClient, role),
-    roleFacts: at(roleV1.FactServiceClient, role),
-    tokens: at(keyV1.PersonalTokenServiceClient, key),
-    serviceKeys: at(keyV1.ServiceKeyServiceClient, key),
-    legacyKeys: at(keyV1.LegacyKeyServiceClient, key),
-    authorization: at(keyV1.AuthorizationServiceClient, key),
+    permissions: at(roleV1.PermissionServiceClient, ...role),
+    roles: at(roleV1.RoleServiceClient, ...role),
+    bindings: at(roleV1.BindingServiceClient, ...role),
+    roleFacts: at(roleV1.FactServiceClient, ...role),
+    tokens: at(keyV1.PersonalTokenServiceClient, ...key),
+    serviceKeys: at(keyV1.ServiceKeyServiceClient, ...key),
+    legacyKeys: at(keyV1.LegacyKeyServiceClient, ...key),
+    authorization: at(keyV1.AuthorizationServiceClient, ...key),
     authorizationReplicas: replicas.map((address) => at(keyV1.AuthorizationServiceClient, address)),
     audit: {
       identity: at(auditV1.AuditServiceClient, identity),
-      role: at(auditV1.AuditServiceClient, role),
-      key: at(auditV1.AuditServiceClient, key),
+      role: at(auditV1.AuditServiceClient, ...role),
+      key: at(auditV1.AuditServiceClient, ...key),
     },
     close: (): void => open.forEach((client) => client.close()),
   };

@@ -13,6 +13,7 @@ export { ProcessFailedError, type RestartOptions, ServiceProcess } from './servi
 export { type AppName, type ProcessName, startSuite, type Suite, type SuiteOptions } from './suite';
 export {
   type Api,
+  type ApiOptions,
   type As,
   CallError,
   type CallOptions,

@@ -7,19 +7,18 @@ import { repositoryRoot } from './root';
 import { ServiceProcess } from './service-process';
 
 export type AppName = 'identity' | 'role' | 'key' | 'worker';
-/** key2 and key3 are the second and third replica of key. */
-export type ProcessName = AppName | 'key2' | 'key3';
+/** Further replicas of an app: key2 is the second of key. */
+type FurtherReplica = 'role2' | 'key2' | 'key3';
+export type ProcessName = AppName | FurtherReplica;
 
-const APP_OF: Record<ProcessName, AppName> = {
-  identity: 'identity',
-  role: 'role',
-  key: 'key',
-  key2: 'key',
-  key3: 'key',
-  worker: 'worker',
-};
+const REPLICAS_OF = {
+  identity: ['identity'],
+  role: ['role', 'role2'],
+  key: ['key', 'key2', 'key3'],
+  worker: ['worker'],
+} as const satisfies Record<AppName, readonly ProcessName[]>;
 /** The worker calls the others, and key is what they ask for decisions: who calls stops first. */
-const STOP_ORDER: ProcessName[] = ['worker', 'key3', 'key2', 'key', 'role', 'identity'];
+const STOP_ORDER: ProcessName[] = ['worker', 'key3', 'key2', 'key', 'role2', 'role', 'identity'];
 
 export interface SuiteOptions {
   /** Certificates in `<dir>/tls`, logs in `<dir>/logs`. */
@@ -28,6 +27,8 @@ export interface SuiteOptions {
   ports?: Partial<Record<ProcessName, number>>;
   /** How many processes of key; 1 if not given. */
   keyReplicas?: 1 | 2 | 3;
+  /** How many processes of role; 1 if not given. */
+  roleReplicas?: 1 | 2;
   database: { uri: string };
   redis: { uri: string };
   log: Log;
@@ -48,10 +49,12 @@ export interface SuiteOptions {
 /** The services as processes, up and SERVING. */
 export interface Suite {
   /** `localhost:port` per process. */
-  readonly addresses: Readonly<Record<AppName, string>> & { readonly key2?: string; readonly key3?: string };
+  readonly addresses: Readonly<Record<AppName, string>> & Readonly<Partial<Record<FurtherReplica, string>>>;
   /** Every replica of key, in order. */
   readonly keyAddresses: string[];
-  readonly processes: Readonly<Record<AppName, ServiceProcess>> & Partial<Record<'key2' | 'key3', ServiceProcess>>;
+  /** Every replica of role, in order. */
+  readonly roleAddresses: string[];
+  readonly processes: Readonly<Record<AppName, ServiceProcess>> & Partial<Record<FurtherReplica, ServiceProcess>>;
   readonly pki: Pki;
   /** The certificate files of a caller, `ops` if not given. */
   tls(caller?: string): TlsFiles;
@@ -60,13 +63,15 @@ export interface Suite {
 }
 
 /**
- * Starts identity, role, key (as many times as asked) and worker as processes over mTLS, and waits until each reports SERVING.
+ * Starts identity, role and key (as many times as asked) and worker as processes over mTLS, and waits until each reports SERVING.
+ * A second replica calls the second replica of another app, where there is one.
  * @throws ProcessFailedError when one does not, with the end of its log; nothing is left running then.
  */
 export async function startSuite(options: SuiteOptions): Promise<Suite> {
-  const replicas = (['key', 'key2', 'key3'] as const).slice(0, options.keyReplicas ?? 1);
-  const names: ProcessName[] = ['identity', 'role', ...replicas, 'worker'];
   const apps: AppName[] = ['identity', 'role', 'key', 'worker'];
+  const counts: Partial<Record<AppName, number>> = { role: options.roleReplicas, key: options.keyReplicas };
+  const replicas = (app: AppName): readonly ProcessName[] => REPLICAS_OF[app].slice(0, counts[app] ?? 1);
+  const names = apps.flatMap(replicas);
   const pki = await createPki(join(options.dir, 'tls'), [...apps, 'ops', ...(options.callers ?? [])]);
   const addresses: Partial<Record<ProcessName, string>> = {};
   for (const name of names) addresses[name] = `localhost:${options.ports?.[name] ?? (await freePort())}`;
@@ -76,7 +81,7 @@ export async function startSuite(options: SuiteOptions): Promise<Suite> {
       name,
       new ServiceProcess({
         name,
-        main: options.mains?.[APP_OF[name]] ?? join(repositoryRoot, 'apps', APP_OF[name], 'dist/main.js'),
+        main: options.mains?.[appOf(name)] ?? join(repositoryRoot, 'apps', appOf(name), 'dist/main.js'),
         address: addresses[name] ?? '',
         env: environment(name, addresses, pki, options),
         logFile: join(options.dir, 'logs', `${name}.log`),
@@ -108,12 +113,27 @@ export async function startSuite(options: SuiteOptions): Promise<Suite> {
   up = true;
   return {
     addresses: addresses as Suite['addresses'],
-    keyAddresses: replicas.flatMap((name) => addresses[name] ?? []),
+    keyAddresses: replicas('key').flatMap((name) => addresses[name] ?? []),
+    roleAddresses: replicas('role').flatMap((name) => addresses[name] ?? []),
     processes: processes as Suite['processes'],
     pki,
     tls: (caller = 'ops') => pki.files(caller),
     stop,
   };
+}
+
+function appOf(name: ProcessName): AppName {
+  const apps = Object.keys(REPLICAS_OF) as AppName[];
+  const app = apps.find((each) => (REPLICAS_OF[each] as readonly ProcessName[]).includes(name));
+  if (app === undefined) throw new RangeError(`${name} is a replica of nothing`);
+  return app;
+}
+
+/** The replica of `app` that `name` calls. */
+function peerOf(name: ProcessName, app: AppName, addresses: Partial<Record<ProcessName, string>>): string {
+  const peers = REPLICAS_OF[app].flatMap((each) => addresses[each] ?? []);
+  const number = (REPLICAS_OF[appOf(name)] as readonly ProcessName[]).indexOf(name);
+  return peers[number % peers.length] ?? '';
 }
 
 function environment(
@@ -122,7 +142,7 @@ function environment(
   pki: Pki,
   options: SuiteOptions,
 ): Record<string, string> {
-  const app = APP_OF[name];
+  const app = appOf(name);
   const tls = pki.files(app);
   const env: Record<string, string> = {
     LATCHKEY_LISTEN: addresses[name] ?? '',
@@ -135,7 +155,7 @@ function environment(
   };
   // Each is told of the others, not of itself: a service that calls its own API by accident should find no address.
   for (const other of ['identity', 'role', 'key'] as const) {
-    if (other !== app) env[`LATCHKEY_${other.toUpperCase()}_ADDRESS`] = addresses[other] ?? '';
+    if (other !== app) env[`LATCHKEY_${other.toUpperCase()}_ADDRESS`] = peerOf(name, other, addresses);
   }
   if (app !== 'worker') env.MONGODB_URI = options.database.uri;
   env.REDIS_URL = options.redis.uri;

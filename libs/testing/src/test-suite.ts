@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Api, type Endpoints, openApi } from './api';
+import { type Api, type ApiOptions, type Endpoints, openApi } from './api';
 import type { Engine } from './engine';
 import { startDatabase, startRedis } from './engines';
 import { startSuite, type Suite, type SuiteOptions } from './suite';
@@ -16,12 +16,14 @@ export interface TestSuite extends Suite {
   /** Lines that the engines and the supervisor had to say, for a failing test to print. */
   readonly lines: string[];
   /** Another API, with the certificate of another caller that `callers` has named. */
-  apiAs(caller: string): Api;
+  apiAs(caller: string, options?: ApiOptions): Api;
 }
 
 /** Starts it; `stop()` ends everything and removes the folder. */
 export async function startTestSuite(
-  options: Partial<Pick<SuiteOptions, 'keyReplicas' | 'env' | 'mains' | 'frontEnds' | 'checkers' | 'callers'>> = {},
+  options: Partial<
+    Pick<SuiteOptions, 'keyReplicas' | 'roleReplicas' | 'env' | 'mains' | 'frontEnds' | 'checkers' | 'callers'>
+  > = {},
 ): Promise<TestSuite> {
   const dir = mkdtempSync(join(tmpdir(), 'latchkey-test-'));
   const lines: string[] = [];
@@ -41,15 +43,15 @@ export async function startTestSuite(
     const redis = await startRedis({ dir: join(dir, 'redis'), log });
     engines.push(redis);
     suite = await startSuite({ dir, database, redis, log, ...options });
-    const { addresses, keyAddresses, tls } = suite;
+    const { addresses, keyAddresses, roleAddresses, tls } = suite;
     const endpoints: Endpoints = {
       identity: { address: addresses.identity },
-      role: { address: addresses.role },
+      role: { address: addresses.role, replicas: roleAddresses },
       key: { address: addresses.key, replicas: keyAddresses },
       tls: tls('ops'),
     };
-    const apiAs = (caller: string): Api => {
-      const api = openApi(endpoints, tls(caller));
+    const apiAs = (caller: string, apiOptions?: ApiOptions): Api => {
+      const api = openApi(endpoints, tls(caller), apiOptions);
       apis.push(api);
       return api;
     };

@@ -41,6 +41,25 @@ test('suite-is-serving: every process answers over mTLS, with the environment it
   expect(environmentOf(processes.worker.logFile).MONGODB_URI).toBeUndefined();
 });
 
+test('replicas-call-replicas: a second one calls the second one of another app, where there is one', async () => {
+  const { addresses, roleAddresses, processes } = await start({
+    dir: join(dir, 'replicas'),
+    keyReplicas: 3,
+    roleReplicas: 2,
+  });
+  expect(roleAddresses).toEqual([addresses.role, addresses.role2]);
+  const peers = (['role2', 'key', 'key2', 'key3'] as const).map((name) => {
+    const environment = environmentOf(processes[name]?.logFile ?? '');
+    return [environment.LATCHKEY_LISTEN, environment.LATCHKEY_ROLE_ADDRESS, environment.LATCHKEY_KEY_ADDRESS];
+  });
+  expect(peers).toEqual([
+    [addresses.role2, undefined, addresses.key2],
+    [addresses.key, addresses.role, undefined],
+    [addresses.key2, addresses.role2, undefined],
+    [addresses.key3, addresses.role, undefined],
+  ]);
+});
+
 test('a-process-can-be-killed-and-restarted: on its port, with another environment, without the others noticing', async () => {
   const unexpected: string[] = [];
   const { processes, tls } = await start({
