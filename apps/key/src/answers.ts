@@ -16,11 +16,10 @@ export function legacyNotice({ legacySunset }: Verdict): keyV1.LegacyNotice | un
 /** The verdict, noted in the log of whoever traces decisions. Never holds what was presented. */
 export async function decided(found: Verdict | Promise<Verdict>, { log }: CallContext): Promise<Verdict> {
   const verdict = await found;
-  if (log.isLevelEnabled('debug')) {
+  if (log.isLevelEnabled('trace')) {
     const { decisionId, allowed, reason } = verdict;
     const { principalId, keyId } = verdict.principal ?? {};
-    const fromMemory = !(found instanceof Promise);
-    log.debug({ decisionId, allowed, reason, principalId, keyId, fromMemory }, 'decided');
+    log.trace({ decisionId, allowed, reason, principalId, keyId }, 'decided');
   }
   return verdict;
 }

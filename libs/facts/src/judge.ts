@@ -18,7 +18,7 @@ import { type Actor, type KnownKey, type Value } from './values';
 export interface Verdict {
   readonly allowed: boolean;
   readonly reason: Reason | 'MALFORMED_KEY';
-  /** Process prefix and counter. */
+  /** Process prefix and counter, and how it was found: `m` from memory alone, `r` after facts were read. */
   readonly decisionId: string;
   /** Known keys and members only. */
   readonly principal?: Actor;
@@ -80,12 +80,12 @@ const USED_IN_VAIN: ReadonlySet<Reason> = new Set<Reason>([
 export function judge({ memory, brand, used = () => undefined }: JudgeOptions): Judge {
   const prefix = `dec_${randomBytes(8).toString('hex')}-`;
   let count = 0;
-  const numbered = ({ allowed, reason, principal, legacySunset }: Outcome): Verdict => {
+  const numbered = ({ allowed, reason, principal, legacySunset }: Outcome, how: 'm' | 'r'): Verdict => {
     count += 1;
-    return { allowed, reason, decisionId: prefix + count, principal, legacySunset };
+    return { allowed, reason, decisionId: prefix + count + how, principal, legacySunset };
   };
   const verdict = (found: Outcome | Promise<Outcome>): Verdict | Promise<Verdict> =>
-    found instanceof Promise ? found.then(numbered) : numbered(found);
+    found instanceof Promise ? found.then((outcome) => numbered(outcome, 'r')) : numbered(found, 'm');
 
   // Both in one synchronous turn each: what is decided from is what is in memory at that moment, all of it.
   const ofKey = (
@@ -95,7 +95,7 @@ export function judge({ memory, brand, used = () => undefined }: JudgeOptions): 
     caller: string | undefined,
     decided: (loaded: Loaded, nowMs: number) => Outcome,
   ): Verdict | Promise<Verdict> => {
-    if (!parseSecret(brand, secret)) return numbered({ allowed: false, reason: 'MALFORMED_KEY' });
+    if (!parseSecret(brand, secret)) return numbered({ allowed: false, reason: 'MALFORMED_KEY' }, 'm');
     const hash = hashSecret(secret);
     const found = memory.check(
       (view, clock) =>
