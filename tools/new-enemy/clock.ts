@@ -8,8 +8,3 @@ export function now(): number {
   last = Math.max(performance.now(), last + 1e-6);
   return last;
 }
-
-/** The same moment as other processes of this machine write it into their logs, epoch ms. */
-export function toWall(moment: number): number {
-  return moment - performance.now() + Date.now();
-}

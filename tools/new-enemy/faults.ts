@@ -1,82 +1,159 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Link, openLink, type ServiceProcess, startRedis, type TestSuite } from '@latchkey/testing';
+import { type Link, type LinkState, openLink, type ServiceProcess, startRedis, type TestSuite } from '@latchkey/testing';
 import { Redis } from 'ioredis';
 import { now } from './clock';
 import { between, oneOf, type Random } from './random';
 
-export const FAULTS = ['none', 'redis', 'stop', 'kill', 'database'] as const;
+/** What can be broken. The database's link is that of one replica of key; the others keep theirs. */
+export const FAULTS = [
+  'none',
+  'stop',
+  'kill',
+  'redis-killed',
+  'redis-flushed',
+  'database-delayed',
+  'database-black-hole',
+  'database-half-open',
+] as const;
 export type FaultName = (typeof FAULTS)[number];
 
 /** Something that was broken for a while. */
 export interface FaultRecord {
+  readonly fault: FaultName;
   readonly what: string;
   readonly from: number;
   /** Undefined while it lasts. */
   to?: number;
 }
 
-export interface Faults {
-  readonly history: readonly FaultRecord[];
-  /** Mends what is broken, and breaks nothing more. */
-  stop(): Promise<void>;
+/** Those that were there during a span of time. */
+export function during(faults: readonly FaultRecord[], begin: number, end: number): FaultRecord[] {
+  return faults.filter(({ from, to = Infinity }) => from <= end && to >= begin);
 }
 
 /** Between two faults, ms. */
-const PAUSE_MS = [50, 600] as const;
+const PAUSE_MS = [20, 300] as const;
+/** How long Redis is flushed again and again, ms. */
+const FLUSHING_MS = [300, 1_500] as const;
+const FLUSH_PAUSE_MS = 20;
+/** How long a process that was killed is gone before it is started again, ms. */
+const GONE_MS = [0, 1_500] as const;
 
-/** Breaks things at random moments, one at a time, until it is stopped. */
-export async function startFaults(name: FaultName, suite: TestSuite, leaseMs: number, random: Random): Promise<Faults> {
-  const history: FaultRecord[] = [];
-  const record = async (what: string, during: () => Promise<void>): Promise<void> => {
-    const fault: FaultRecord = { what, from: now() };
-    history.push(fault);
-    await during();
-    fault.to = now();
-  };
-  const { key, key2, key3 } = suite.processes;
-  const replicas = [key, key2, key3].filter((process) => process !== undefined);
-  const link = name === 'database' ? await linkToDatabase(suite) : undefined;
-  const once: Record<Exclude<FaultName, 'none'>, () => Promise<void>> = {
-    redis: () => breakRedis(suite, random, record),
-    stop: () => freeze(oneOf(random, replicas), leaseMs, random, record),
-    kill: () => killAndRestart(oneOf(random, replicas), random, record),
-    database: () => breakLink(link, leaseMs, random, record),
-  };
-  let over = false;
-  const run = async (): Promise<void> => {
-    while (!over && name !== 'none') {
-      await sleep(between(random, ...PAUSE_MS));
-      await once[name]();
+/** Breaks things of one suite. */
+export class Faults {
+  /** All that was broken, in order. */
+  readonly history: FaultRecord[] = [];
+  readonly #suite: TestSuite;
+  readonly #leaseMs: number;
+  readonly #random: Random;
+  #link: Link | undefined;
+
+  constructor(suite: TestSuite, { leaseMs, random }: { leaseMs: number; random: Random }) {
+    this.#suite = suite;
+    this.#leaseMs = leaseMs;
+    this.#random = random;
+  }
+
+  /** Does it at random moments, once at a time, until `whether` says no; then all is mended. */
+  async keepBreaking(fault: FaultName, whether: () => boolean): Promise<void> {
+    if (fault.startsWith('database')) this.#link ??= await linkToDatabase(this.#suite);
+    while (fault !== 'none' && whether()) {
+      await sleep(between(this.#random, ...PAUSE_MS));
+      await this.#break(fault);
     }
-  };
-  const running = run();
-  // Whoever stops it hears of it; until then the races must go on.
-  running.catch((error: unknown) => console.error('the faults have ended early:', error));
-  return {
-    history,
-    stop: async () => {
-      over = true;
-      await running.finally(() => link?.close());
-    },
-  };
+  }
+
+  close(): void {
+    this.#link?.close();
+  }
+
+  async #break(fault: Exclude<FaultName, 'none'>): Promise<void> {
+    const { key, key2, key3, role, role2 } = this.#suite.processes;
+    const replicas = [key, key2, key3, role, role2].filter((process) => process !== undefined);
+    switch (fault) {
+      case 'stop':
+        return await this.#stop(oneOf(this.#random, replicas));
+      case 'kill':
+        return await this.#kill(oneOf(this.#random, replicas));
+      case 'redis-killed':
+        return await this.#killRedis();
+      case 'redis-flushed':
+        return await this.#flushRedis();
+      case 'database-delayed':
+        return await this.#breakLink(fault, 'delayed', between(this.#random, 20, this.#leaseMs));
+      case 'database-black-hole':
+        return await this.#breakLink(fault, 'blackHole');
+      case 'database-half-open':
+        return await this.#breakLink(fault, 'halfOpen');
+    }
+  }
+
+  /** For a moment, or for so long that its lease is over and it wakes up with questions of long ago. */
+  async #stop(process: ServiceProcess): Promise<void> {
+    const short = this.#random() < 0.7;
+    const forMs = short ? between(this.#random, 10, 400) : between(this.#random, this.#leaseMs, 2 * this.#leaseMs);
+    await this.#record('stop', `${process.name} stopped (SIGSTOP)`, async () => {
+      process.signal('SIGSTOP');
+      try {
+        await sleep(forMs);
+      } finally {
+        process.signal('SIGCONT');
+      }
+    });
+  }
+
+  async #kill(process: ServiceProcess): Promise<void> {
+    await this.#record('kill', `${process.name} killed (SIGKILL) and started again`, async () => {
+      await process.kill();
+      await sleep(between(this.#random, ...GONE_MS));
+      await process.restart();
+    });
+  }
+
+  async #breakLink(fault: FaultName, state: LinkState, delayMs = 0): Promise<void> {
+    const how = state === 'delayed' ? `delayed by ${delayMs.toFixed(0)} ms` : state;
+    await this.#record(fault, `the database link of key3 ${how}`, async () => {
+      this.#link?.set(state, delayMs);
+      await sleep(between(this.#random, 100, 2 * this.#leaseMs));
+      this.#link?.set('open');
+    });
+  }
+
+  async #flushRedis(): Promise<void> {
+    await this.#record('redis-flushed', 'Redis flushed (FLUSHALL) again and again', async () => {
+      const client = new Redis(this.#suite.redis.uri);
+      const end = now() + between(this.#random, ...FLUSHING_MS);
+      while (now() < end) {
+        await client.flushall();
+        await sleep(FLUSH_PAUSE_MS);
+      }
+      client.disconnect();
+    });
+  }
+
+  async #killRedis(): Promise<void> {
+    const { redis, dir, lines } = this.#suite;
+    const { pid } = redis;
+    if (pid === undefined) throw new Error('this Redis was started by somebody else: it cannot be killed');
+    await this.#record('redis-killed', 'Redis killed (SIGKILL) and started again', async () => {
+      process.kill(pid, 'SIGKILL');
+      await redis.exited;
+      await sleep(between(this.#random, ...GONE_MS));
+      const port = Number(new URL(redis.uri).port);
+      const again = await startRedis({ dir: `${dir}/redis`, port, log: (line) => lines.push(line) });
+      Object.assign(redis, { pid: again.pid, exited: again.exited, stop: () => again.stop() });
+    });
+  }
+
+  async #record(fault: FaultName, what: string, broken: () => Promise<void>): Promise<void> {
+    const record: FaultRecord = { fault, what, from: now() };
+    this.history.push(record);
+    await broken();
+    record.to = now();
+  }
 }
 
-type Recorder = (what: string, during: () => Promise<void>) => Promise<void>;
-
-/** For a moment, or for so long that its lease is over and it wakes up with questions of long ago. */
-async function freeze(process: ServiceProcess, leaseMs: number, random: Random, record: Recorder): Promise<void> {
-  const forMs = random() < 0.7 ? between(random, 10, 400) : between(random, leaseMs, 2 * leaseMs);
-  await record(`${process.name} stopped (SIGSTOP)`, async () => {
-    process.signal('SIGSTOP');
-    try {
-      await sleep(forMs);
-    } finally {
-      process.signal('SIGCONT');
-    }
-  });
-}
-
-/** Has the last replica reach its database through a link that can be broken. */
+/** Has the last replica of key reach its database through a link that can be broken. */
 async function linkToDatabase({ database, processes }: TestSuite): Promise<Link> {
   const uri = new URL(database.uri);
   const link = await openLink(Number(uri.port));
@@ -84,49 +161,7 @@ async function linkToDatabase({ database, processes }: TestSuite): Promise<Link>
   // Otherwise the driver would ask who is in the replica set, and go there directly.
   uri.searchParams.delete('replicaSet');
   uri.searchParams.set('directConnection', 'true');
-  const replica = processes.key3 ?? processes.key2;
-  if (replica === undefined) throw new Error('this fault takes a second replica');
-  await replica.restart({ env: { MONGODB_URI: uri.toString() } });
+  if (processes.key3 === undefined) throw new Error('this fault takes a third replica');
+  await processes.key3.restart({ env: { MONGODB_URI: uri.toString() } });
   return link;
-}
-
-async function breakLink(link: Link | undefined, leaseMs: number, random: Random, record: Recorder): Promise<void> {
-  const state = oneOf(random, ['delayed', 'blackHole', 'halfOpen'] as const);
-  const delayMs = between(random, 20, leaseMs);
-  const name = state === 'delayed' ? `delayed by ${delayMs.toFixed(0)} ms` : state;
-  await record(`the database link of one replica ${name}`, async () => {
-    link?.set(state, delayMs);
-    await sleep(between(random, 100, 2 * leaseMs));
-    link?.set('open');
-  });
-}
-
-async function killAndRestart(process: ServiceProcess, random: Random, record: Recorder): Promise<void> {
-  await record(`${process.name} killed (SIGKILL) and started again`, async () => {
-    await process.kill();
-    await sleep(between(random, 0, 1_500));
-    await process.restart();
-  });
-}
-
-async function breakRedis(suite: TestSuite, random: Random, record: Recorder): Promise<void> {
-  const { redis } = suite;
-  if (redis.pid === undefined) throw new Error('this Redis was started by somebody else: it cannot be killed');
-  const { pid } = redis;
-  if (random() < 0.5) {
-    await record('Redis flushed (FLUSHALL)', async () => {
-      const client = new Redis(redis.uri);
-      await client.flushall();
-      client.disconnect();
-    });
-    return;
-  }
-  await record('Redis killed (SIGKILL) and started again', async () => {
-    process.kill(pid, 'SIGKILL');
-    await redis.exited;
-    await sleep(between(random, 0, 1_500));
-    const port = Number(new URL(redis.uri).port);
-    const again = await startRedis({ dir: `${suite.dir}/redis`, port, log: (line) => suite.lines.push(line) });
-    Object.assign(redis, { pid: again.pid, exited: again.exited, stop: () => again.stop() });
-  });
 }

@@ -1,12 +1,10 @@
-/** One check as the observer saw it; times are readings of its clock. */
-export interface CheckRecord {
-  readonly replica: number;
+import { type Answer } from './observer';
+
+/** One check as its observer saw it; times are readings of the one clock. */
+export interface CheckRecord extends Answer {
+  readonly observer: string;
   readonly start: number;
   readonly end: number;
-  /** 'ALLOWED', another decision's name, or 'NO_ANSWER': UNAVAILABLE and the like, which decides nothing. */
-  readonly answer: string;
-  /** '' without an answer. */
-  readonly decisionId: string;
 }
 
 /** One mutation that takes a permission away, and the checks that raced it. */
@@ -19,6 +17,8 @@ export interface RaceRecord {
   readonly refusal: string;
   /** When its call was made, its first attempt if there were several. */
   readonly begun: number;
+  /** The same moment as processes of this machine write it into their logs, epoch ms. */
+  readonly wall: number;
   /** When its call was answered. */
   readonly acknowledged: number;
   readonly attempts: number;
@@ -44,19 +44,19 @@ export function findings(race: RaceRecord): Finding[] {
   });
 }
 
-/** How many checks were on their way at a moment. */
-export function inFlight(race: RaceRecord, moment: number): number {
-  return race.checks.filter(({ start, end, answer }) => answer !== 'NO_ANSWER' && start < moment && moment < end)
-    .length;
+/** The checks that were on their way at a moment, those that were answered in the end. */
+export function inFlight(race: RaceRecord, moment: number): CheckRecord[] {
+  return race.checks.filter(({ start, end, answer }) => answer !== 'NO_ANSWER' && start < moment && moment < end);
 }
 
 /** A finding for people: what happened when, in ms since the mutation was called. */
 export function describe(race: RaceRecord, { what, check }: Finding, faults: readonly string[]): string {
   const at = (moment: number): string => `${(moment - race.begun).toFixed(2)} ms`;
+  const how = check.fromMemory ? 'from memory' : 'after reading';
   return [
     `${what}: race ${race.number} of ${race.kind} (${race.subject})`,
     `  mutation called at 0 ms, acknowledged at ${at(race.acknowledged)} (attempt ${race.attempts})`,
-    `  replica ${check.replica} asked at ${at(check.start)}, answered ${check.answer} at ${at(check.end)} (${check.decisionId})`,
+    `  ${check.observer} asked at ${at(check.start)}, answered ${check.answer} at ${at(check.end)}, ${how} (${check.decisionId})`,
     ...faults.map((fault) => `  ${fault}`),
   ].join('\n');
 }

@@ -3,13 +3,19 @@ import { type Api, type Tenant } from '@latchkey/testing';
 
 /** Where races of a kind take place: a tenant of their own. */
 export interface World {
+  /** Goes to every replica in turn. */
   readonly api: Api;
+  /** The same, as the worker. */
+  readonly worker: Api;
   readonly tenant: Tenant;
 }
 
+export type Question = Pick<keyV1.AuthorizeRequest, 'key' | 'permission'> & Partial<keyV1.AuthorizeRequest>;
+
 /** Something that is allowed, acknowledged so, and can be taken away. */
 export interface Subject {
-  readonly question: Pick<keyV1.AuthorizeRequest, 'key' | 'permission'> & Partial<keyV1.AuthorizeRequest>;
+  /** All of them allowed until the mutation, and refused once it holds. */
+  readonly questions: readonly Question[];
   /** What the mutation changes, `kind:id` as services announce it. */
   readonly changes: string;
   /** Takes the permission away. */
@@ -23,4 +29,27 @@ export interface Kind {
   readonly refusal: keyof typeof keyV1.DecisionReason;
   /** Makes what each race needs once; answers how to make the next subject. */
   open(world: World): Promise<() => Promise<Subject>>;
+}
+
+/** In the workspace editor's role, not in the viewer's. */
+export const EDITING = [
+  'projects:create',
+  'runs:create',
+  'runs:share',
+  'runs:delete',
+  'datasets:create',
+  'datasets:update',
+  'datasets:delete',
+  'prompts:create',
+  'prompts:update',
+  'rules:create',
+] as const;
+
+/** Different questions about one key in the tenant's workspace, or in another. */
+export function questionsAbout(
+  key: string,
+  { workspaceId }: Pick<Tenant, 'workspaceId'>,
+  permissions: readonly string[] = EDITING,
+): Question[] {
+  return permissions.map((permission) => ({ key, permission, workspaceId }));
 }

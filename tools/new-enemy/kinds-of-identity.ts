@@ -1,11 +1,10 @@
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
 import { newToken, newWorkspace } from '@latchkey/testing';
-import { type Kind } from './kind';
+import { type Kind, questionsAbout } from './kind';
 import { memberWithToken } from './kinds-of-role';
 import { untilAnswered } from './patience';
 
 const ROLES = { workspaceRoleId: BUILT_IN_ROLE_IDS.WORKSPACE_EDITOR };
-const PERMISSION = 'runs:create';
 
 /** Mutations of the identity service. */
 export const KINDS_OF_IDENTITY: readonly Kind[] = [
@@ -15,11 +14,11 @@ export const KINDS_OF_IDENTITY: readonly Kind[] = [
     open: (world) =>
       Promise.resolve(async () => {
         const { api, tenant } = world;
-        const { organizationId, workspaceId, admin } = tenant;
+        const { organizationId, admin } = tenant;
         const { member, secret } = await memberWithToken(world, ROLES);
         const { memberId } = member;
         return {
-          question: { key: secret, permission: PERMISSION, workspaceId },
+          questions: questionsAbout(secret, tenant),
           changes: `member:${memberId}`,
           revoke: (requestId) => api.members.removeMember({ organizationId, memberId, requestId }, { as: admin.as }),
         };
@@ -33,7 +32,7 @@ export const KINDS_OF_IDENTITY: readonly Kind[] = [
         const { api, tenant } = world;
         const { member, secret } = await memberWithToken(world, ROLES);
         return {
-          question: { key: secret, permission: PERMISSION, workspaceId: tenant.workspaceId },
+          questions: questionsAbout(secret, tenant),
           changes: `member:${member.memberId}`,
           revoke: (requestId) => api.users.deleteUser({ userId: member.userId, requestId }),
         };
@@ -45,10 +44,10 @@ export const KINDS_OF_IDENTITY: readonly Kind[] = [
     open: (world) =>
       Promise.resolve(async () => {
         const { api, tenant } = world;
-        const { organizationId, workspaceId } = tenant;
+        const { organizationId } = tenant;
         const { member, secret } = await memberWithToken(world, ROLES);
         return {
-          question: { key: secret, permission: PERMISSION, workspaceId },
+          questions: questionsAbout(secret, tenant),
           changes: `member:${member.memberId}`,
           revoke: (requestId) => api.members.leaveOrganization({ organizationId, requestId }, { as: member.as }),
         };
@@ -59,13 +58,13 @@ export const KINDS_OF_IDENTITY: readonly Kind[] = [
     refusal: 'PRINCIPAL_SUSPENDED',
     async open(world) {
       const { api, tenant } = world;
-      const { organizationId, workspaceId, admin } = tenant;
+      const { organizationId, admin } = tenant;
       const { member, secret } = await memberWithToken(world, ROLES);
       const which = { organizationId, memberId: member.memberId };
       return async () => {
         await untilAnswered((requestId) => api.members.reinstateMember({ ...which, requestId }, { as: admin.as }));
         return {
-          question: { key: secret, permission: PERMISSION, workspaceId },
+          questions: questionsAbout(secret, tenant),
           changes: `member:${member.memberId}`,
           revoke: (requestId) => api.members.suspendMember({ ...which, requestId }, { as: admin.as }),
         };
@@ -81,7 +80,7 @@ export const KINDS_OF_IDENTITY: readonly Kind[] = [
       return async () => {
         const workspaceId = await newWorkspace(api, organizationId, admin.as);
         return {
-          question: { key: secret, permission: PERMISSION, workspaceId },
+          questions: questionsAbout(secret, { workspaceId }),
           changes: `workspace:${workspaceId}`,
           revoke: (requestId) =>
             api.workspaces.deleteWorkspace({ organizationId, workspaceId, requestId }, { as: admin.as }),

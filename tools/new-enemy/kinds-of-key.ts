@@ -1,11 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
 import { newToken } from '@latchkey/testing';
-import { type Kind, type World } from './kind';
+import { type Kind, questionsAbout, type World } from './kind';
 import { untilAnswered } from './patience';
 
 const { WORKSPACE_ADMIN, WORKSPACE_VIEWER } = BUILT_IN_ROLE_IDS;
-const PERMISSION = 'runs:create';
 const DAY_MS = 86_400_000;
 
 interface OwnKey {
@@ -76,11 +75,6 @@ const SERVICE_KEYS: KeyMutations = {
 };
 
 function kindsOf(keys: KeyMutations): Kind[] {
-  const question = ({ tenant }: World, key: string) => ({
-    key,
-    permission: PERMISSION,
-    workspaceId: tenant.workspaceId,
-  });
   return [
     {
       name: `${keys.title} deleted`,
@@ -89,7 +83,7 @@ function kindsOf(keys: KeyMutations): Kind[] {
         Promise.resolve(async () => {
           const { id, secret } = await keys.create(world);
           const revoke = (requestId: string) => keys.remove(world, id, requestId);
-          return { question: question(world, secret), changes: `key:${id}`, revoke };
+          return { questions: questionsAbout(secret, world.tenant), changes: `key:${id}`, revoke };
         }),
     },
     {
@@ -100,7 +94,7 @@ function kindsOf(keys: KeyMutations): Kind[] {
         return async () => {
           await untilAnswered((requestId) => keys.enable(world, id, requestId));
           const revoke = (requestId: string) => keys.disable(world, id, requestId);
-          return { question: question(world, secret), changes: `key:${id}`, revoke };
+          return { questions: questionsAbout(secret, world.tenant), changes: `key:${id}`, revoke };
         };
       },
     },
@@ -117,7 +111,7 @@ function kindsOf(keys: KeyMutations): Kind[] {
             // Lost with the answer to an attempt before: the next race takes a new key.
             next = rotated.secret === '' ? undefined : { id, secret: rotated.secret };
           };
-          return { question: question(world, secret), changes: `key:${id}`, revoke };
+          return { questions: questionsAbout(secret, world.tenant), changes: `key:${id}`, revoke };
         };
       },
     },
@@ -130,15 +124,16 @@ function kindsOf(keys: KeyMutations): Kind[] {
         return async () => {
           await untilAnswered((requestId) => keys.narrow(world, id, 'all', requestId));
           const revoke = (requestId: string) => keys.narrow(world, id, 'less', requestId);
-          return { question: question(world, secret), changes, revoke };
+          return { questions: questionsAbout(secret, world.tenant), changes, revoke };
         };
       },
     },
   ];
 }
 
+/** Of what an organization can set, the end of its legacy keys is what decisions read. */
 const LEGACY_SUNSET: Kind = {
-  name: 'legacy sunset moved back',
+  name: 'organization setting changed',
   refusal: 'LEGACY_KEY_SUNSET',
   async open(world) {
     const { api, tenant } = world;
@@ -152,7 +147,7 @@ const LEGACY_SUNSET: Kind = {
       const now = Date.now();
       await untilAnswered((requestId) => move(requestId, new Date(now + DAY_MS)));
       return {
-        question: { key: secret, permission: PERMISSION, workspaceId },
+        questions: questionsAbout(secret, tenant),
         changes: `sunset:${organizationId}`,
         revoke: (requestId) => move(requestId, new Date(now - DAY_MS)),
       };

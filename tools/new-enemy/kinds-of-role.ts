@@ -1,12 +1,12 @@
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
 import { roleV1 } from '@latchkey/proto';
 import { newMember, newToken, type TestMember } from '@latchkey/testing';
-import { type Kind, type World } from './kind';
+import { EDITING, type Kind, questionsAbout, type World } from './kind';
 import { untilAnswered } from './patience';
 
 const { WORKSPACE_EDITOR, WORKSPACE_VIEWER, ORGANIZATION_ADMIN, ORGANIZATION_USER } = BUILT_IN_ROLE_IDS;
-/** In the editor's role, and not in the viewer's. */
-const PERMISSION = 'runs:create';
+/** Of the organization admin alone. */
+const ADMINISTERING = ['organization:manage', 'organization:manage-members', 'organization:manage-model-configs'];
 
 export async function memberWithToken(
   { api, tenant }: World,
@@ -24,9 +24,9 @@ export const KINDS_OF_ROLE: readonly Kind[] = [
     refusal: 'PERMISSION_MISSING',
     async open(world) {
       const { api, tenant } = world;
-      const { organizationId, workspaceId, admin } = tenant;
+      const { organizationId, admin } = tenant;
       const set = { organizationId, scope: roleV1.Scope.WORKSPACE, name: 'edited' };
-      const permissions = ['runs:read', PERMISSION];
+      const permissions = ['runs:read', ...EDITING];
       const { role } = await api.roles.createRole({ ...set, permissions }, { as: admin.as });
       const roleId = role?.id ?? '';
       const { secret } = await memberWithToken(world, { workspaceRoleId: roleId });
@@ -35,7 +35,7 @@ export const KINDS_OF_ROLE: readonly Kind[] = [
       return async () => {
         await untilAnswered((requestId) => update(requestId, permissions));
         return {
-          question: { key: secret, permission: PERMISSION, workspaceId },
+          questions: questionsAbout(secret, tenant),
           changes: `role:${roleId}`,
           revoke: (requestId) => update(requestId, ['runs:read']),
         };
@@ -55,7 +55,7 @@ export const KINDS_OF_ROLE: readonly Kind[] = [
       return async () => {
         await untilAnswered((requestId) => set(requestId, WORKSPACE_EDITOR));
         return {
-          question: { key: secret, permission: PERMISSION, workspaceId },
+          questions: questionsAbout(secret, tenant),
           changes: `binding:${memberId}`,
           revoke: (requestId) => set(requestId, WORKSPACE_VIEWER),
         };
@@ -75,12 +75,28 @@ export const KINDS_OF_ROLE: readonly Kind[] = [
           api.bindings.addWorkspaceMember({ ...place, roleId: WORKSPACE_EDITOR, requestId }, { as: admin.as }),
         );
         return {
-          question: { key: secret, permission: PERMISSION, workspaceId },
+          questions: questionsAbout(secret, tenant),
           changes: `binding:${member.memberId}`,
           revoke: (requestId) => api.bindings.removeWorkspaceMember({ ...place, requestId }, { as: admin.as }),
         };
       };
     },
+  },
+  {
+    name: 'binding removed',
+    refusal: 'PERMISSION_MISSING',
+    open: (world) =>
+      Promise.resolve(async () => {
+        const { worker, tenant } = world;
+        const { organizationId } = tenant;
+        const { member, secret } = await memberWithToken(world, { workspaceRoleId: WORKSPACE_EDITOR });
+        const principalId = member.memberId;
+        return {
+          questions: questionsAbout(secret, tenant),
+          changes: `binding:${principalId}`,
+          revoke: () => worker.bindings.removePrincipal({ organizationId, principalId }),
+        };
+      }),
   },
   {
     name: 'organization role demoted',
@@ -95,9 +111,39 @@ export const KINDS_OF_ROLE: readonly Kind[] = [
       return async () => {
         await untilAnswered((requestId) => set(requestId, ORGANIZATION_ADMIN));
         return {
-          question: { key: secret, permission: 'organization:manage', organizationId },
+          questions: [
+            ...ADMINISTERING.map((permission) => ({ key: secret, permission, organizationId })),
+            ...questionsAbout(secret, tenant, EDITING.slice(ADMINISTERING.length)),
+          ],
           changes: `binding:${memberId}`,
           revoke: (requestId) => set(requestId, ORGANIZATION_USER),
+        };
+      };
+    },
+  },
+  {
+    // Of the whole deployment: every other race goes on while the built-in roles change under it.
+    name: 'permission retired',
+    refusal: 'UNKNOWN_PERMISSION',
+    async open(world) {
+      const { api, tenant } = world;
+      const { organizationId, admin } = tenant;
+      const asked = { organizationId, pageSize: 200 };
+      const { permissions: lasting } = await api.permissions.listPermissions(asked, { as: admin.as });
+      const raced = EDITING.map((_, number) => ({
+        name: `races:run-${number}`,
+        scope: roleV1.Scope.WORKSPACE,
+        description: 'Comes and goes.',
+        builtInRoles: [roleV1.BuiltInRole.WORKSPACE_EDITOR],
+      }));
+      const { secret } = await memberWithToken(world, { workspaceRoleId: WORKSPACE_EDITOR });
+      const names = raced.map(({ name }) => name);
+      return async () => {
+        await untilAnswered(() => api.permissions.applyCatalogue({ permissions: [...lasting, ...raced] }));
+        return {
+          questions: questionsAbout(secret, tenant, names),
+          changes: 'catalogue:catalogue',
+          revoke: () => api.permissions.applyCatalogue({ permissions: lasting }),
         };
       };
     },

@@ -6,7 +6,13 @@ import { CallError } from '@latchkey/testing';
 const LIMIT_MS = 60_000;
 const PAUSE_MS = 20;
 
-const TRANSIENT: ReadonlySet<string> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'ABORTED', 'CANCELLED']);
+const TRANSIENT: ReadonlySet<string> = new Set([
+  'UNAVAILABLE',
+  'DEADLINE_EXCEEDED',
+  'ABORTED',
+  'CANCELLED',
+  'RESOURCE_EXHAUSTED',
+]);
 
 /** Whether the error says nothing about the state: a fault, not a refusal. */
 export function isTransient(error: unknown): boolean {

@@ -1,8 +1,8 @@
-import { type Evidence } from './evidence';
-import { type FaultRecord } from './faults';
-import { describe, type Finding, findings, inFlight, type RaceRecord } from './history';
+import { during, type FaultName, type FaultRecord } from './faults';
+import { describe } from './history';
+import { type Tallies, type Tally } from './tally';
 
-/** Below this many races, chance alone may leave a kind with few checks, and no count is demanded. */
+/** From this many races on, no kind may have fewer than {@link LEAST_COUNT}, under any of the faults. */
 const RACES_FOR_COUNTS = 1_000;
 const LEAST_COUNT = 100;
 /** How many findings are told in full. */
@@ -20,149 +20,152 @@ export interface Verdict {
   readonly minFromMemoryPerKind: number;
   /** On their way when the writer had its bump confirmed: the kind with the fewest. */
   readonly minInFlightAtBumpPerKind: number;
+  /** The same while something was broken, or nothing in a run without faults: the kind and fault with the fewest. */
+  readonly minFromMemoryPerKindAndFault: number;
+  readonly minInFlightAtBumpPerKindAndFault: number;
   /** All checks of all races. */
   readonly racingChecks: number;
+  readonly checksPerSecond: number;
   /** Refused although allowed before, or for a reason that is not the mutation's. */
   readonly otherViolations: number;
-  readonly fault: string;
+  readonly faults: readonly FaultName[];
   readonly withoutBarrier: boolean;
+  /** How long it was raced for. */
+  readonly seconds: number;
 }
 
 export interface Run {
-  readonly fault: string;
+  /** What was to be broken, one after the other. */
+  readonly faults: readonly FaultName[];
   readonly withoutBarrier: boolean;
   readonly kinds: readonly string[];
-  readonly races: readonly RaceRecord[];
-  readonly faults: readonly FaultRecord[];
-  readonly evidence: Evidence;
-  /** A reading of the observer's clock, as the logs of the services would write it, epoch ms. */
-  readonly toWall: (moment: number) => number;
+  /** Names of all who asked. */
+  readonly observers: readonly string[];
+  /** How many races were asked for; what a run has to show depends on it, and not on how far it came. */
+  readonly racesAskedFor: number;
+  readonly tallies: Tallies;
+  readonly broken: readonly FaultRecord[];
+  readonly seconds: number;
 }
 
-interface Row {
-  readonly kind: string;
-  readonly races: number;
-  readonly checks: number;
-  readonly fromMemory: number;
-  readonly inFlightAtBump: number;
-  readonly inFlightAtAcknowledgement: number;
-  readonly afterwards: number;
-  readonly noAnswer: number;
-  readonly underFault: number;
-  readonly medianMs: number;
-  readonly longestMs: number;
-  readonly found: readonly { race: RaceRecord; finding: Finding }[];
-}
-
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-const stale = ({ found }: Row): number => found.filter(({ finding }) => finding.what === 'staleAccept').length;
-
-/** The table to read, the line to check, and whether all is well. */
 export function summarize(run: Run): { text: string[]; verdict: Verdict; good: boolean } {
-  const rows = run.kinds.map((kind) => rowOf(kind, run));
-  const count = (of: (row: Row) => number): number => sum(rows.map(of));
-  const least = (of: (row: Row) => number): number => Math.min(...rows.map(of));
+  const { tallies, faults, withoutBarrier } = run;
+  const rows = tallies.all().map(([, tally]) => tally);
+  const cells = faults.flatMap((fault) => tallies.all(fault).map(([, tally]) => tally));
+  const count = (of: (tally: Tally) => number): number => rows.reduce((sum, row) => sum + of(row), 0);
+  const racingChecks = count(({ checks }) => checks);
   const verdict: Verdict = {
-    races: count((row) => row.races),
+    races: count(({ races }) => races),
     kinds: rows.length,
-    kindsWithViolations: rows.filter((row) => stale(row) > 0).length,
-    staleAccepts: count(stale),
-    minFromMemoryPerKind: least((row) => row.fromMemory),
-    minInFlightAtBumpPerKind: least((row) => row.inFlightAtBump),
-    racingChecks: count((row) => row.checks),
-    otherViolations: count((row) => row.found.length - stale(row)),
-    fault: run.fault,
-    withoutBarrier: run.withoutBarrier,
+    kindsWithViolations: rows.filter(({ stale }) => stale > 0).length,
+    staleAccepts: count(({ stale }) => stale),
+    minFromMemoryPerKind: Math.min(...rows.map(({ fromMemory }) => fromMemory)),
+    minInFlightAtBumpPerKind: Math.min(...rows.map(({ inFlightAtBump }) => inFlightAtBump)),
+    minFromMemoryPerKindAndFault: Math.min(...cells.map(({ fromMemory }) => fromMemory)),
+    minInFlightAtBumpPerKindAndFault: Math.min(...cells.map(({ inFlightAtBump }) => inFlightAtBump)),
+    racingChecks,
+    checksPerSecond: Math.round(racingChecks / run.seconds),
+    otherViolations: count(({ other }) => other),
+    faults,
+    withoutBarrier,
+    seconds: Math.round(run.seconds),
   };
-  const problems = problemsOf(run, rows, verdict);
-  const told = run.withoutBarrier ? [] : rows.flatMap(({ found }) => found).slice(0, TOLD);
+  const problems = withoutBarrier ? withoutViolations(run) : problemsOf(run, verdict);
+  const told = withoutBarrier ? [] : tallies.violations.slice(0, TOLD);
   const text = [
-    HEADER,
-    ...rows.map(lineOf),
-    ...told.map(({ race, finding }) => describe(race, finding, faultsDuring(race, run.faults))),
+    header(
+      'kind',
+      COLUMNS.map(([title]) => title),
+    ),
+    ...tallies.all().map(([kind, tally]) =>
+      line(
+        kind,
+        COLUMNS.map(([, of]) => String(of(tally))),
+      ),
+    ),
+    ...(faults.length > 1 || faults[0] !== 'none' ? matrix(run) : []),
+    ...told.flatMap(({ race, findings: [first] }) => (first ? [describe(race, first, brokenDuring(run, race))] : [])),
     ...problems.map((problem) => `FAILED: ${problem}`),
   ];
   return { text, verdict, good: problems.length === 0 };
 }
 
-function problemsOf({ withoutBarrier }: Run, rows: readonly Row[], verdict: Verdict): string[] {
+/** What is missing where nobody waits: every kind has to show that this is seen. */
+function withoutViolations({ tallies }: Run): string[] {
+  return tallies
+    .all()
+    .flatMap(([kind, { stale }]) => (stale > 0 ? [] : [`${kind}: no violation, though nobody waits`]));
+}
+
+function problemsOf({ tallies, faults, observers, racesAskedFor }: Run, verdict: Verdict): string[] {
   const problems: string[] = [];
-  if (withoutBarrier) {
-    for (const row of rows)
-      if (stale(row) === 0) problems.push(`${row.kind}: no violation, though nothing is waited for`);
-    return problems;
-  }
   if (verdict.staleAccepts > 0) problems.push(`${verdict.staleAccepts} stale accepts`);
   if (verdict.otherViolations > 0) problems.push(`${verdict.otherViolations} refusals that should not be`);
-  for (const row of rows) {
-    // A race in which nobody asked afterwards, or nobody held a yes in memory before, has shown nothing.
-    if (row.fromMemory === 0) problems.push(`${row.kind}: no check was answered from memory`);
-    if (row.afterwards === 0) problems.push(`${row.kind}: no check was answered after an acknowledgement`);
-    if (verdict.races < RACES_FOR_COUNTS) continue;
-    if (row.fromMemory < LEAST_COUNT) problems.push(`${row.kind}: only ${row.fromMemory} checks from memory`);
-    if (row.inFlightAtBump < LEAST_COUNT)
-      problems.push(`${row.kind}: only ${row.inFlightAtBump} in flight at the bump`);
+  const least = racesAskedFor >= RACES_FOR_COUNTS ? LEAST_COUNT : 1;
+  // A race after which nobody was asked, or before which nobody held a yes in memory, has shown nothing.
+  for (const name of observers) {
+    if (tallies.all().every(([, { afterwards }]) => !afterwards.has(name)))
+      problems.push(`${name} never answered after an acknowledgement`);
+  }
+  for (const [kind, tally] of tallies.all()) {
+    if (tally.afterwards.size === 0) problems.push(`${kind}: nobody answered after an acknowledgement`);
+    problems.push(...tooFew(kind, tally, least));
+    if (racesAskedFor < RACES_FOR_COUNTS) continue;
+    for (const fault of faults) problems.push(...tooFew(`${kind} under ${fault}`, tallies.of(kind, fault), least));
   }
   return problems;
 }
 
-function rowOf(kind: string, { races, faults, evidence, toWall }: Run): Row {
-  const own = races.filter((race) => race.kind === kind);
-  const times = own.map(({ begun, acknowledged }) => acknowledged - begun).toSorted((a, b) => a - b);
-  const count = (of: (race: RaceRecord) => number): number => sum(own.map(of));
-  const answered = (race: RaceRecord) => race.checks.filter(({ answer }) => answer !== 'NO_ANSWER');
-  return {
-    kind,
-    races: own.length,
-    checks: count((race) => race.checks.length),
-    fromMemory: count(
-      ({ checks }) =>
-        checks.filter(({ answer, decisionId }) => answer === 'ALLOWED' && evidence.fromMemory.has(decisionId)).length,
-    ),
-    inFlightAtBump: count((race) => inFlightAtBump(race, evidence, toWall)),
-    inFlightAtAcknowledgement: count((race) => inFlight(race, race.acknowledged)),
-    afterwards: count((race) => answered(race).filter(({ start }) => start > race.acknowledged).length),
-    noAnswer: count(({ checks }) => checks.length) - count((race) => answered(race).length),
-    underFault: own.filter((race) => faultsDuring(race, faults).length > 0).length,
-    medianMs: times[Math.floor(times.length / 2)] ?? 0,
-    longestMs: times.at(-1) ?? 0,
-    found: own.flatMap((race) => findings(race).map((finding) => ({ race, finding }))),
-  };
+function tooFew(what: string, { fromMemory, inFlightAtBump }: Tally, least: number): string[] {
+  return [
+    ...(fromMemory < least ? [`${what}: only ${fromMemory} checks were answered from memory`] : []),
+    ...(inFlightAtBump < least ? [`${what}: only ${inFlightAtBump} checks were on their way at the bump`] : []),
+  ];
 }
 
-/** The first announcement of this race's change after its call, if the services' logs show one. */
-function inFlightAtBump(race: RaceRecord, { announced }: Evidence, toWall: (moment: number) => number): number {
-  // Logs are written to the millisecond, rounded down.
-  const from = Math.floor(toWall(race.begun));
-  const to = toWall(race.checks.reduce((latest, { end }) => Math.max(latest, end), race.acknowledged));
-  const bump = announced.get(race.subject)?.find((time) => time >= from && time <= to);
-  return bump === undefined ? 0 : inFlight(race, race.begun + (bump - toWall(race.begun)));
+function brokenDuring({ broken }: Run, { begun, acknowledged }: { begun: number; acknowledged: number }): string[] {
+  const at = (moment: number): string => `${(moment - begun).toFixed(1)} ms`;
+  return during(broken, begun, acknowledged).map(
+    ({ what, from, to }) => `${what} from ${at(from)} to ${to === undefined ? 'the end' : at(to)}`,
+  );
 }
 
-function faultsDuring({ begun, acknowledged }: RaceRecord, faults: readonly FaultRecord[]): string[] {
-  return faults
-    .filter(({ from, to = Infinity }) => from <= acknowledged && to >= begun)
-    .map(({ what, from, to }) => {
-      const at = (moment: number): string => `${(moment - begun).toFixed(1)} ms`;
-      return `${what} from ${at(from)} to ${to === undefined ? 'the end' : at(to)}`;
-    });
-}
-
-const COLUMNS: readonly [title: string, of: (row: Row) => number][] = [
-  ['races', (row) => row.races],
-  ['checks', (row) => row.checks],
-  ['memory', (row) => row.fromMemory],
-  ['at bump', (row) => row.inFlightAtBump],
-  ['at ack', (row) => row.inFlightAtAcknowledgement],
-  ['after', (row) => row.afterwards],
-  ['no answer', (row) => row.noAnswer],
-  ['faulty', (row) => row.underFault],
-  ['median ms', (row) => Math.round(row.medianMs)],
-  ['longest', (row) => Math.round(row.longestMs)],
-  ['stale', stale],
-  ['other', (row) => row.found.length - stale(row)],
+const COLUMNS: readonly [title: string, of: (tally: Tally) => number][] = [
+  ['races', ({ races }) => races],
+  ['checks', ({ checks }) => checks],
+  ['memory', ({ fromMemory }) => fromMemory],
+  ['at bump', ({ inFlightAtBump }) => inFlightAtBump],
+  ['at ack', ({ inFlightAtAcknowledgement }) => inFlightAtAcknowledgement],
+  ['after', ({ afterwards }) => [...afterwards.values()].reduce((sum, each) => sum + each, 0)],
+  ['no answer', ({ noAnswer }) => noAnswer],
+  ['median ms', ({ times }) => Math.round(times.toSorted((a, b) => a - b)[times.length >> 1] ?? 0)],
+  ['longest', ({ times }) => Math.round(Math.max(0, ...times))],
+  ['stale', ({ stale }) => stale],
+  ['other', ({ other }) => other],
 ];
+
+/** Per kind and fault: races in which it was there, checks from memory and on their way at the bump in them. */
+function matrix({ tallies, faults, kinds }: Run): string[] {
+  const cell = (kind: string, fault: FaultName): string => {
+    const { races, fromMemory, inFlightAtBump } = tallies.of(kind, fault);
+    return `${races}/${fromMemory}/${inFlightAtBump}`;
+  };
+  return [
+    'races that met the fault / checks in them from memory / on their way at the bump',
+    header('kind', faults, CELL_WIDTH),
+    ...kinds.map((kind) =>
+      line(
+        kind,
+        faults.map((fault) => cell(kind, fault)),
+        CELL_WIDTH,
+      ),
+    ),
+  ];
+}
+
 const KIND_WIDTH = 30;
-const HEADER = ['kind'.padEnd(KIND_WIDTH), ...COLUMNS.map(([title]) => title.padStart(9))].join(' ');
-const lineOf = (row: Row): string =>
-  [row.kind.padEnd(KIND_WIDTH), ...COLUMNS.map(([, of]) => String(of(row)).padStart(9))].join(' ');
+const COLUMN_WIDTH = 9;
+const CELL_WIDTH = 19;
+const line = (kind: string, cells: readonly string[], width = COLUMN_WIDTH): string =>
+  [kind.padEnd(KIND_WIDTH), ...cells.map((cell) => cell.padStart(width))].join(' ');
+const header = line;

@@ -1,68 +1,81 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newTenant, repositoryRoot, startTestSuite, type TestSuite } from '@latchkey/testing';
-import { toWall } from './clock';
-import { readEvidence } from './evidence';
-import { type FaultName, type FaultRecord, startFaults } from './faults';
+import { Announcements } from './announcements';
+import { during, type FaultName, Faults } from './faults';
 import { type RaceRecord } from './history';
 import { type Kind, type Subject } from './kind';
+import { Lookout } from './lookout';
+import { type Pauses, replicaObservers } from './observer';
 import { untilDone } from './patience';
 import { runRace } from './race';
 import { randomOf } from './random';
 import { type Run } from './report';
+import { type Judged, Tallies } from './tally';
 
 export interface NewEnemyOptions {
-  /** How many mutations are raced, over all kinds. */
+  /** How many mutations are raced, over all kinds and faults. */
   readonly races: number;
-  /** No race is begun after this, ms, once each kind has had one; for as long as it takes if not given. */
+  /**
+   * No race is begun after this, ms, once each kind has had one under each fault and `leastChecks` were made; for as long as it
+   * takes if not given.
+   */
   readonly limitMs?: number;
+  readonly leastChecks?: number;
   readonly kinds: readonly Kind[];
-  readonly fault: FaultName;
+  /** What is broken, one after the other. */
+  readonly faults: readonly FaultName[];
   readonly seed: number;
   readonly withoutBarrier: boolean;
-  readonly keyReplicas: 1 | 2 | 3;
-  /** How many ask each replica during a race. */
-  readonly checkers: number;
   /** How many races at a time, each of another kind. */
   readonly lanes: number;
+  readonly pauses: Pauses;
   readonly log: (line: string) => void;
 }
 
+const REPLICAS = { keyReplicas: 3, roleReplicas: 2 } as const;
 const LEASE_MS = 5_000;
 /** Short, so that what a fault holds up goes on soon. */
 const LEASE_UNDER_FAULTS_MS = 2_000;
-const leaseOf = ({ fault }: NewEnemyOptions): number => (fault === 'none' ? LEASE_MS : LEASE_UNDER_FAULTS_MS);
 const PROGRESS_MS = 10_000;
+/** How many times its share a kind may have, where nobody waits and it has shown no violation yet. */
+const MORE = 10;
+/** How many lines about faults are told of each service when the suite itself fails. */
+const FAULTS_TOLD = 3;
 
-/** Starts a suite of real processes, races mutations against checks, and answers what was seen and what the services logged. */
+/** Starts a suite of real processes, races mutations against checks, and answers what was seen. */
 export async function runNewEnemy(options: NewEnemyOptions): Promise<Run> {
-  const { kinds, fault, withoutBarrier, log } = options;
   const suite = await startTestSuite(suiteOptions(options));
+  const { log } = options;
   try {
-    const { races, faults } = await raceAll(suite, options);
-    // Ends the services first: their logs are complete then.
-    const { processes } = suite;
-    for (const process of Object.values(processes)) await process.stop();
-    const decisions = new Set(races.flatMap(({ checks }) => checks.map(({ decisionId }) => decisionId)));
-    const logFiles = Object.values(processes).map(({ logFile }) => logFile);
-    const evidence = await readEvidence(logFiles, decisions);
-    return { fault, withoutBarrier, kinds: kinds.map(({ name }) => name), races, faults, evidence, toWall };
+    return await new Campaign(suite, options).run();
   } catch (error) {
-    for (const process of Object.values(suite.processes)) log(`${process.name}: ${process.tail(2)}`);
+    for (const { name, logFile } of Object.values(suite.processes))
+      for (const line of faultsLoggedIn(logFile)) log(`${name}: ${line}`);
     throw error;
   } finally {
     await suite.stop();
   }
 }
 
+/** What a service itself calls a fault, the last of it. */
+function faultsLoggedIn(logFile: string): string[] {
+  const lines = readFileSync(logFile, 'utf8').split('\n');
+  return lines.filter((line) => /"level":"(error|fatal)"/.test(line)).slice(-FAULTS_TOLD);
+}
+
+const leaseOf = ({ faults }: NewEnemyOptions): number =>
+  faults.every((fault) => fault === 'none') ? LEASE_MS : LEASE_UNDER_FAULTS_MS;
+
 function suiteOptions(options: NewEnemyOptions): Parameters<typeof startTestSuite>[0] {
-  const { withoutBarrier, keyReplicas } = options;
+  // What services log of their changes is what tells when they were announced.
   const all = { LATCHKEY_LEASE_MS: String(leaseOf(options)), LATCHKEY_LOG_LEVEL: 'debug' };
-  if (!withoutBarrier) return { keyReplicas, env: { all } };
+  if (!options.withoutBarrier) return { ...REPLICAS, env: { all } };
   const unguarded = (app: string): string => join(repositoryRoot, 'apps', app, 'dist/unguarded-main.js');
   // Over Redis, replicas often hear of a change before its caller does; without it they hear at their next poll.
   const deaf = { REDIS_URL: '' };
   return {
-    keyReplicas,
+    ...REPLICAS,
     mains: { identity: unguarded('identity'), role: unguarded('role'), key: unguarded('key') },
     env: { all, key: deaf, key2: deaf, key3: deaf },
   };
@@ -71,59 +84,129 @@ function suiteOptions(options: NewEnemyOptions): Parameters<typeof startTestSuit
 interface Entry {
   readonly kind: Kind;
   readonly prepare: () => Promise<Subject>;
-  left: number;
+  number: number;
 }
 
-/** Each lane has a tenant of its own, and its share of the kinds; a kind's races come one after the other. */
-async function openLanes({ api }: TestSuite, { kinds, races, lanes }: NewEnemyOptions): Promise<Entry[][]> {
-  const counts = kinds.map((_, index) => Math.floor(races / kinds.length) + (index < races % kinds.length ? 1 : 0));
-  const open = async (number: number): Promise<Entry[]> => {
-    const tenant = await untilDone(() => newTenant(api));
-    const entries: Entry[] = [];
-    for (const [index, kind] of kinds.entries()) {
-      if (index % lanes !== number) continue;
-      entries.push({ kind, prepare: await untilDone(() => kind.open({ api, tenant })), left: counts[index] ?? 0 });
-    }
-    return entries;
-  };
-  return await Promise.all(Array.from({ length: lanes }, (_, number) => open(number)));
-}
+/** All races on one suite. */
+class Campaign {
+  readonly #suite: TestSuite;
+  readonly #options: NewEnemyOptions;
+  readonly #lookout: Lookout;
+  readonly #tallies: Tallies;
+  readonly #announcements: Announcements;
+  readonly #faults: Faults;
+  #races = 0;
+  #checks = 0;
+  #failed = false;
 
-async function raceAll(
-  suite: TestSuite,
-  options: NewEnemyOptions,
-): Promise<{ races: RaceRecord[]; faults: readonly FaultRecord[] }> {
-  const { seed, checkers, limitMs = Infinity, log } = options;
-  const { authorizationReplicas: replicas } = suite.api;
-  const lanes = await openLanes(suite, options);
-  log('racing');
-  const races: RaceRecord[] = [];
-  const end = performance.now() + limitMs;
-  let failed = false;
-  const drive = async (lane: Entry[], number: number): Promise<void> => {
-    const random = randomOf(seed * 1_000 + number);
-    const more = (): boolean => !failed && lane.some(({ left }) => left > 0);
-    for (let round = 0; more() && (round === 0 || performance.now() < end); round++) {
-      for (const entry of lane) {
-        if (failed || entry.left === 0) continue;
-        entry.left -= 1;
-        races.push(await runRace(entry.kind, entry.left, entry.prepare, { replicas, checkers, random }));
-      }
-    }
-  };
-  const faults = await startFaults(options.fault, suite, leaseOf(options), randomOf(seed));
-  const progress = setInterval(() => log(`${races.length} of ${options.races} races`), PROGRESS_MS);
-  const driven = lanes.map((lane, number) =>
-    drive(lane, number).catch((error: unknown) => {
-      failed = true;
-      throw error;
-    }),
-  );
-  try {
-    for (const result of await Promise.allSettled(driven)) if (result.status === 'rejected') throw result.reason;
-  } finally {
-    clearInterval(progress);
-    await faults.stop();
+  constructor(suite: TestSuite, options: NewEnemyOptions) {
+    this.#suite = suite;
+    this.#options = options;
+    this.#lookout = new Lookout(replicaObservers(suite.api, options.pauses));
+    this.#tallies = new Tallies(options.kinds.map(({ name }) => name));
+    this.#announcements = new Announcements(Object.values(suite.processes).map(({ logFile }) => logFile));
+    this.#faults = new Faults(suite, { leaseMs: leaseOf(options), random: randomOf(options.seed) });
   }
-  return { races, faults: faults.history };
+
+  async run(): Promise<Run> {
+    const { kinds, faults, withoutBarrier, races, limitMs = Infinity, log } = this.#options;
+    const lanes = await this.#openLanes();
+    const begun = performance.now();
+    log('racing');
+    const progress = setInterval(() => log(`${this.#races} of ${races} races, ${this.#checks} checks`), PROGRESS_MS);
+    this.#lookout.start();
+    try {
+      for (const [index, fault] of faults.entries()) {
+        if (this.#failed) break;
+        log(`fault: ${fault}`);
+        const share = (count: number): number => (count * (index + 1)) / faults.length;
+        await this.#phase(fault, lanes, Math.round(share(races) / kinds.length), begun + share(limitMs));
+      }
+    } finally {
+      clearInterval(progress);
+      await this.#lookout.stop();
+      this.#faults.close();
+      await this.#announcements.close();
+    }
+    return {
+      faults,
+      withoutBarrier,
+      kinds: kinds.map(({ name }) => name),
+      observers: this.#lookout.observers.map(({ name }) => name),
+      racesAskedFor: races,
+      tallies: this.#tallies,
+      broken: this.#faults.history,
+      seconds: (performance.now() - begun) / 1_000,
+    };
+  }
+
+  /** Each lane has a tenant of its own, and its share of the kinds; a kind's races come one after the other. */
+  async #openLanes(): Promise<Entry[][]> {
+    const { kinds, lanes } = this.#options;
+    const api = this.#suite.apiAs('ops', { takeTurns: true });
+    const worker = this.#suite.apiAs('worker', { takeTurns: true });
+    const open = async (lane: number): Promise<Entry[]> => {
+      const tenant = await untilDone(() => newTenant(api));
+      const entries: Entry[] = [];
+      for (const [index, kind] of kinds.entries()) {
+        if (index % lanes !== lane) continue;
+        entries.push({ kind, prepare: await untilDone(() => kind.open({ api, worker, tenant })), number: 0 });
+      }
+      return entries;
+    };
+    return await Promise.all(Array.from({ length: lanes }, (_, lane) => open(lane)));
+  }
+
+  /**
+   * Until every kind has had so many races in all, or the time is over. Where nobody waits, a kind has some more to show it:
+   * a mutation that goes on after its bump may be late enough by chance.
+   */
+  async #phase(fault: FaultName, lanes: readonly Entry[][], racesPerKind: number, end: number): Promise<void> {
+    const { seed, withoutBarrier, leastChecks = 0 } = this.#options;
+    let over = false;
+    const breaking = this.#faults.keepBreaking(fault, () => !over);
+    const drive = async (lane: readonly Entry[], number: number): Promise<void> => {
+      const random = randomOf(seed * 1_000 + number);
+      const first = lane.map((entry) => entry.number);
+      const missing = ({ kind, number }: Entry): boolean =>
+        number < racesPerKind ||
+        (withoutBarrier && number < racesPerKind * MORE && this.#tallies.of(kind.name).stale === 0);
+      const due = (entry: Entry, index: number): boolean =>
+        missing(entry) && (performance.now() < end || entry.number === first[index] || this.#checks < leastChecks);
+      while (!this.#failed && lane.some(due)) {
+        for (const [index, entry] of lane.entries()) {
+          if (this.#failed || !due(entry, index)) continue;
+          await this.#judge(await runRace(entry.kind, entry.number++, entry.prepare, this.#lookout, random));
+        }
+      }
+    };
+    const driven = lanes.map((lane, number) =>
+      drive(lane, number).catch((error: unknown) => {
+        this.#failed = true;
+        throw error;
+      }),
+    );
+    // Whatever ends the faults early ends the races too.
+    breaking.catch(() => (this.#failed = true));
+    const results = await Promise.allSettled(driven);
+    over = true;
+    await breaking;
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+
+  async #judge(race: RaceRecord): Promise<void> {
+    this.#races += 1;
+    this.#checks += race.checks.length;
+    const last = race.checks.reduce((latest, { end }) => Math.max(latest, end), race.acknowledged);
+    // Logs are written to the millisecond, rounded down.
+    const logged = await this.#announcements.find(race.subject, race.wall, race.wall + (last - race.begun));
+    const judged: Judged = {
+      race,
+      fault: during(this.#faults.history, race.begun, race.acknowledged)[0]?.fault ?? 'none',
+      bump: logged === undefined ? undefined : race.begun + (logged - race.wall),
+    };
+    const found = this.#tallies.add(judged);
+    // One is enough to know, and the sooner it ends the less there is to read.
+    if (found.length > 0 && !this.#options.withoutBarrier) this.#failed = true;
+  }
 }

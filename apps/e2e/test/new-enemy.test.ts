@@ -6,39 +6,39 @@ import { type NewEnemyOptions, runNewEnemy } from '../../../tools/new-enemy/run'
 const SHORT: NewEnemyOptions = {
   races: 400,
   limitMs: 10_000,
+  leastChecks: 10_000,
   kinds: KINDS,
-  fault: 'none',
+  faults: ['none'],
   seed: 4,
   withoutBarrier: false,
-  keyReplicas: 2,
-  checkers: 2,
-  lanes: 3,
+  lanes: 10,
+  pauses: { batchMs: 2, unaryMs: 1 },
   log: () => undefined,
 };
 
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 180_000;
 
 test(
   'no-check-that-starts-after-an-acknowledgement-is-allowed, whatever was changed',
   async () => {
     const { text, verdict, good } = summarize(await runNewEnemy(SHORT));
+    console.log(JSON.stringify(verdict));
     if (!good) throw new Error(text.join('\n'));
     expect(verdict).toMatchObject({ kinds: KINDS.length, staleAccepts: 0, otherViolations: 0 });
-    expect(verdict.minFromMemoryPerKind).toBeGreaterThan(0);
+    expect(verdict.racingChecks).toBeGreaterThanOrEqual(10_000);
   },
   LIMIT_MS,
 );
 
 test(
-  'without-the-barrier-the-same-races-show-violations',
+  'without-the-barrier-every-kind-shows-violations: the suite sees what it is there to see',
   async () => {
-    const kinds = KINDS.filter(({ name }) =>
-      ['role edited', 'member suspended', 'personal token rotated'].includes(name),
+    const { text, verdict, good } = summarize(
+      await runNewEnemy({ ...SHORT, races: KINDS.length, limitMs: undefined, leastChecks: 0, withoutBarrier: true }),
     );
-    const history = await runNewEnemy({ ...SHORT, kinds, races: 18, limitMs: 5_000, withoutBarrier: true });
-    const { text, verdict, good } = summarize(history);
+    console.log(JSON.stringify(verdict));
     if (!good) throw new Error(text.join('\n'));
-    expect(verdict.kindsWithViolations).toBe(kinds.length);
+    expect(verdict.kindsWithViolations).toBe(KINDS.length);
   },
   LIMIT_MS,
 );
