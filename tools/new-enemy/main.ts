@@ -64,7 +64,7 @@ async function run(): Promise<number> {
     seed: atLeastOne('seed'),
     withoutBarrier: values['without-barrier'],
     lanes: Math.min(atLeastOne('lanes'), kinds.length),
-    pauses: { batchMs: atLeastOne('pause'), unaryMs: 1 },
+    pauses: { batchMs: atLeastOne('pause'), unaryMs: 1, sdkMs: 25 },
     log: (line) => console.log(line),
   });
   const { text, verdict, good } = summarize(history);

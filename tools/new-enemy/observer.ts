@@ -1,3 +1,4 @@
+import { connectLatchkey, type LatchkeyClient, type LatchkeyOptions } from '@latchkey/client';
 import { keyV1 } from '@latchkey/proto';
 import { type Api } from '@latchkey/testing';
 import { type Question } from './kind';
@@ -7,6 +8,8 @@ import { isTransient } from './patience';
 const CHECK_TIMEOUT_MS = 30_000;
 /** As many as a message may carry. */
 const BATCH = 100;
+/** So many that an SDK client does not keep this process from doing anything else. */
+const SDK_QUESTIONS = 200;
 
 /** What became of one question. */
 export interface Answer {
@@ -34,6 +37,8 @@ export interface Pauses {
   readonly batchMs: number;
   /** Between two messages of one check, ms. */
   readonly unaryMs: number;
+  /** Between two times of asking an SDK client, ms. */
+  readonly sdkMs: number;
 }
 
 /** Two observers of each replica of key: one asks one question at a time, the other many in a message. */
@@ -68,6 +73,40 @@ export function replicaObservers(api: Api, { batchMs, unaryMs }: Pauses): Observ
   });
 }
 
+/** A process with the SDK, this one, that one replica of key lends the right to answer to. */
+export interface SdkObserver extends Observer {
+  close(): Promise<void>;
+}
+
+export function sdkObserver(
+  name: string,
+  options: Pick<LatchkeyOptions, 'address' | 'tls'>,
+  pauseMs: number,
+): SdkObserver {
+  const client = connectLatchkey({ ...options, deadlineMs: CHECK_TIMEOUT_MS });
+  const askOne = answering(async ([question]) => {
+    if (question === undefined) throw new RangeError('no question');
+    return [await decisionOf(client, question)];
+  });
+  return {
+    name,
+    limit: SDK_QUESTIONS,
+    pauseMs,
+    // One fault need not be that of all: each question fails by itself.
+    ask: async (questions) => (await Promise.all(questions.map((question) => askOne([question])))).flat(),
+    close: () => client.close(),
+  };
+}
+
+async function decisionOf(client: LatchkeyClient, question: Question): Promise<Answer> {
+  const { allowed, reason, decisionId, source } = await client.authorize(question);
+  return {
+    answer: allowed ? 'ALLOWED' : reason,
+    decisionId,
+    fromMemory: source === 'memory' && readNothing(decisionId),
+  };
+}
+
 const NO_ANSWER: Answer = { answer: 'NO_ANSWER', decisionId: '', fromMemory: false };
 
 /** What nobody decided is no answer; anything else that goes wrong is a mistake of this suite. */
@@ -87,6 +126,8 @@ const NAMES = new Map(Object.entries(keyV1.DecisionReason).map(([name, value]) =
 function answerOf({ allowed, reason, decisionId }: keyV1.AuthorizeResponse): Answer {
   // Whoever acts on an answer looks at `allowed`; the reason is for people.
   const answer = allowed ? 'ALLOWED' : (NAMES.get(reason) ?? reason);
-  // The id says how the decision was found.
-  return { answer, decisionId, fromMemory: decisionId.endsWith('m') };
+  return { answer, decisionId, fromMemory: readNothing(decisionId) };
 }
+
+/** The id of a decision says how it was found. */
+const readNothing = (decisionId: string): boolean => decisionId.endsWith('m');

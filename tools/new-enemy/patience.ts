@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LatchkeyError } from '@latchkey/client';
 import { CallError } from '@latchkey/testing';
 
 /** Long enough for a process to be killed and started again on a busy machine, ms. */
@@ -16,7 +17,7 @@ const TRANSIENT: ReadonlySet<string> = new Set([
 
 /** Whether the error says nothing about the state: a fault, not a refusal. */
 export function isTransient(error: unknown): boolean {
-  return error instanceof CallError && TRANSIENT.has(error.code);
+  return (error instanceof CallError || error instanceof LatchkeyError) && TRANSIENT.has(error.code);
 }
 
 /** Does all of it anew when a fault has come in between. */

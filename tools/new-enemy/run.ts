@@ -6,7 +6,7 @@ import { during, type FaultName, Faults } from './faults';
 import { type RaceRecord } from './history';
 import { type Kind, type Subject } from './kind';
 import { Lookout } from './lookout';
-import { type Pauses, replicaObservers } from './observer';
+import { type Pauses, replicaObservers, type SdkObserver, sdkObserver } from './observer';
 import { untilDone } from './patience';
 import { runRace } from './race';
 import { randomOf } from './random';
@@ -92,6 +92,7 @@ class Campaign {
   readonly #suite: TestSuite;
   readonly #options: NewEnemyOptions;
   readonly #lookout: Lookout;
+  readonly #sdks: readonly SdkObserver[];
   readonly #tallies: Tallies;
   readonly #announcements: Announcements;
   readonly #faults: Faults;
@@ -102,7 +103,11 @@ class Campaign {
   constructor(suite: TestSuite, options: NewEnemyOptions) {
     this.#suite = suite;
     this.#options = options;
-    this.#lookout = new Lookout(replicaObservers(suite.api, options.pauses));
+    const { pauses } = options;
+    this.#sdks = suite.keyAddresses.map((address, index) =>
+      sdkObserver(`SDK ${index + 1}`, { address, tls: suite.tls('ops') }, pauses.sdkMs),
+    );
+    this.#lookout = new Lookout([...replicaObservers(suite.api, pauses), ...this.#sdks]);
     this.#tallies = new Tallies(options.kinds.map(({ name }) => name));
     this.#announcements = new Announcements(Object.values(suite.processes).map(({ logFile }) => logFile));
     this.#faults = new Faults(suite, { leaseMs: leaseOf(options), random: randomOf(options.seed) });
@@ -125,6 +130,7 @@ class Campaign {
     } finally {
       clearInterval(progress);
       await this.#lookout.stop();
+      await Promise.all(this.#sdks.map((sdk) => sdk.close()));
       this.#faults.close();
       await this.#announcements.close();
     }

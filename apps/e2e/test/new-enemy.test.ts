@@ -12,7 +12,7 @@ const SHORT: NewEnemyOptions = {
   seed: 4,
   withoutBarrier: false,
   lanes: 10,
-  pauses: { batchMs: 2, unaryMs: 1 },
+  pauses: { batchMs: 2, unaryMs: 1, sdkMs: 10 },
   log: () => undefined,
 };
 

@@ -43,9 +43,14 @@ export function unreachable(error: unknown): boolean {
   let current: unknown = error;
   for (let depth = 0; depth < MAX_CAUSES && current instanceof Error; depth++) {
     if (saysUnreachable(current)) return true;
-    current = current.cause;
+    current = current.cause ?? brokenBulkWrite(current);
   }
   return false;
+}
+
+/** What the driver gave up a write of several documents for: it keeps that in a field of its own. */
+function brokenBulkWrite(error: Error): unknown {
+  return error.name === 'MongoBulkWriteError' && 'errorResponse' in error ? error.errorResponse : undefined;
 }
 
 function saysUnreachable(error: Error): boolean {

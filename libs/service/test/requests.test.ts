@@ -137,6 +137,13 @@ describe('errors', () => {
       'MongoNetworkError',
       new Error('wrapped', { cause: Object.assign(new Error('x'), { name: 'MongoNetworkError' }) }),
     ],
+    [
+      'a write of several documents whose pool was cleared',
+      Object.assign(new Error('x'), {
+        name: 'MongoBulkWriteError',
+        errorResponse: Object.assign(new Error('y'), { name: 'MongoPoolClearedError' }),
+      }),
+    ],
     ['an election', Object.assign(new Error('not primary'), { name: 'MongoServerError', code: 10107 })],
     ['ioredis without a connection', new Error('Connection is closed.')],
     ['a refused socket', Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })],
