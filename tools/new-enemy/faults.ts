@@ -54,9 +54,13 @@ export class Faults {
     this.#random = random;
   }
 
+  /** Makes what is to be broken breakable. */
+  async prepare(fault: FaultName): Promise<void> {
+    if (fault.startsWith('database')) this.#link ??= await linkToDatabase(this.#suite);
+  }
+
   /** Does it at random moments, once at a time, until `whether` says no; then all is mended. */
   async keepBreaking(fault: FaultName, whether: () => boolean): Promise<void> {
-    if (fault.startsWith('database')) this.#link ??= await linkToDatabase(this.#suite);
     while (fault !== 'none' && whether()) {
       await sleep(between(this.#random, ...PAUSE_MS));
       await this.#break(fault);
@@ -162,6 +166,11 @@ async function linkToDatabase({ database, processes }: TestSuite): Promise<Link>
   uri.searchParams.delete('replicaSet');
   uri.searchParams.set('directConnection', 'true');
   if (processes.key3 === undefined) throw new Error('this fault takes a third replica');
-  await processes.key3.restart({ env: { MONGODB_URI: uri.toString() } });
+  try {
+    await processes.key3.restart({ env: { MONGODB_URI: uri.toString() } });
+  } catch (error) {
+    link.close();
+    throw error;
+  }
   return link;
 }

@@ -5,7 +5,7 @@ import { type Question } from './kind';
 import { type Answer, type Observer } from './observer';
 
 /** After a time of asking without an answer, ms: a replica that is gone is not asked in a tight loop. */
-const AFTER_SILENCE_MS = 5;
+const AFTER_SILENCE_MS = 20;
 /** While there is nothing to ask about, ms. */
 const IDLE_MS = 2;
 

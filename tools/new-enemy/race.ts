@@ -9,7 +9,7 @@ import { between, type Random } from './random';
 
 /** How long an observer may take to see that it is allowed; a replica that is gone races without us. */
 const WARM_LIMIT_MS = 3_000;
-const WARM_PAUSE_MS = 5;
+const WARM_PAUSE_MS = 25;
 /** How long checks go on before the mutation is called, and after it is acknowledged, ms. */
 const BEFORE_MS = [1, 15] as const;
 const AFTER_MS = [10, 40] as const;

@@ -169,6 +169,7 @@ class Campaign {
    */
   async #phase(fault: FaultName, lanes: readonly Entry[][], racesPerKind: number, end: number): Promise<void> {
     const { seed, withoutBarrier, leastChecks = 0 } = this.#options;
+    await this.#faults.prepare(fault);
     let over = false;
     const breaking = this.#faults.keepBreaking(fault, () => !over);
     const drive = async (lane: readonly Entry[], number: number): Promise<void> => {
