@@ -5,6 +5,11 @@ import { type Tallies, type Tally } from './tally';
 /** From this many races on, no kind may have fewer than {@link LEAST_COUNT}, under any of the faults. */
 const RACES_FOR_COUNTS = 1_000;
 const LEAST_COUNT = 100;
+
+/** Whether a run of so many races has still to see more of a kind under a fault. */
+export function lacksCounts(racesAskedFor: number, { fromMemory, inFlightAtBump }: Tally): boolean {
+  return racesAskedFor >= RACES_FOR_COUNTS && Math.min(fromMemory, inFlightAtBump) < LEAST_COUNT;
+}
 /** How many findings are told in full. */
 const TOLD = 10;
 

@@ -10,7 +10,7 @@ import { type Pauses, replicaObservers, type SdkObserver, sdkObserver } from './
 import { untilDone } from './patience';
 import { runRace } from './race';
 import { randomOf } from './random';
-import { type Run } from './report';
+import { lacksCounts, type Run } from './report';
 import { type Judged, Tallies } from './tally';
 
 export interface NewEnemyOptions {
@@ -38,7 +38,7 @@ const LEASE_MS = 5_000;
 /** Short, so that what a fault holds up goes on soon. */
 const LEASE_UNDER_FAULTS_MS = 2_000;
 const PROGRESS_MS = 10_000;
-/** How many times its share a kind may have, where nobody waits and it has shown no violation yet. */
+/** How many times its share a kind may have to show what it has to. */
 const MORE = 10;
 /** How many lines about faults are told of each service when the suite itself fails. */
 const FAULTS_TOLD = 3;
@@ -124,8 +124,8 @@ class Campaign {
       for (const [index, fault] of faults.entries()) {
         if (this.#failed) break;
         log(`fault: ${fault}`);
-        const share = (count: number): number => (count * (index + 1)) / faults.length;
-        await this.#phase(fault, lanes, Math.round(share(races) / kinds.length), begun + share(limitMs));
+        const share = Math.ceil(races / kinds.length / faults.length);
+        await this.#phase(fault, lanes, share, begun + (limitMs * (index + 1)) / faults.length);
       }
     } finally {
       clearInterval(progress);
@@ -163,23 +163,20 @@ class Campaign {
     return await Promise.all(Array.from({ length: lanes }, (_, lane) => open(lane)));
   }
 
-  /**
-   * Until every kind has had so many races in all, or the time is over. Where nobody waits, a kind has some more to show it:
-   * a mutation that goes on after its bump may be late enough by chance.
-   */
-  async #phase(fault: FaultName, lanes: readonly Entry[][], racesPerKind: number, end: number): Promise<void> {
-    const { seed, withoutBarrier, leastChecks = 0 } = this.#options;
+  /** Until every kind has had its share of races and has shown what it has to, or the time is over. */
+  async #phase(fault: FaultName, lanes: readonly Entry[][], share: number, end: number): Promise<void> {
+    const { seed, leastChecks = 0 } = this.#options;
     await this.#faults.prepare(fault);
     let over = false;
     const breaking = this.#faults.keepBreaking(fault, () => !over);
     const drive = async (lane: readonly Entry[], number: number): Promise<void> => {
       const random = randomOf(seed * 1_000 + number);
       const first = lane.map((entry) => entry.number);
-      const missing = ({ kind, number }: Entry): boolean =>
-        number < racesPerKind ||
-        (withoutBarrier && number < racesPerKind * MORE && this.#tallies.of(kind.name).stale === 0);
-      const due = (entry: Entry, index: number): boolean =>
-        missing(entry) && (performance.now() < end || entry.number === first[index] || this.#checks < leastChecks);
+      const due = (entry: Entry, index: number): boolean => {
+        const raced = entry.number - (first[index] ?? 0);
+        if (raced >= share && (raced >= share * MORE || !this.#lacks(entry.kind, fault))) return false;
+        return performance.now() < end || raced === 0 || this.#checks < leastChecks;
+      };
       while (!this.#failed && lane.some(due)) {
         for (const [index, entry] of lane.entries()) {
           if (this.#failed || !due(entry, index)) continue;
@@ -199,6 +196,12 @@ class Campaign {
     over = true;
     await breaking;
     for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+
+  /** A mutation that goes on after its bump may be late enough by chance where nobody waits; races may miss their fault. */
+  #lacks({ name }: Kind, fault: FaultName): boolean {
+    const { withoutBarrier, races } = this.#options;
+    return withoutBarrier ? this.#tallies.of(name).stale === 0 : lacksCounts(races, this.#tallies.of(name, fault));
   }
 
   async #judge(race: RaceRecord): Promise<void> {

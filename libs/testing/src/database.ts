@@ -84,7 +84,17 @@ async function runEmbedded(options: EngineOptions, env: NodeJS.ProcessEnv): Prom
       Promise.resolve(/^ready (\S+)$/m.exec(readFileSync(logFile).subarray(before).toString())?.[1]),
     ),
   );
-  return startedEngine(uri, 'embedded', child);
+  return startedEngine(withSmallPools(uri), 'embedded', child);
+}
+
+/**
+ * The engine has a thread for each connection, and accepts 1,000: pools of the usual size fill that up as soon as answers are
+ * late, and then nothing is ever answered any more.
+ */
+function withSmallPools(uri: string): string {
+  const parsed = new URL(uri);
+  parsed.searchParams.set('maxPoolSize', '16');
+  return parsed.toString();
 }
 
 async function runMongod(command: string, kind: EngineKind, options: EngineOptions): Promise<Engine> {
