@@ -15,7 +15,7 @@ export class Lookout {
   readonly #sights = new Set<Sight>();
   #loops: Promise<void>[] = [];
   #over = false;
-  #failure: unknown;
+  #failure: Error | undefined;
 
   constructor(observers: readonly Observer[]) {
     this.observers = observers;
@@ -24,7 +24,11 @@ export class Lookout {
   start(): void {
     this.#loops = this.observers.map((observer) => this.#keepAsking(observer));
     // Whoever watches hears of it at its next step.
-    for (const loop of this.#loops) loop.catch((error: unknown) => (this.#failure ??= error));
+    for (const loop of this.#loops) {
+      loop.catch((cause: unknown) => {
+        this.#failure ??= cause instanceof Error ? cause : new Error('an observer has failed', { cause });
+      });
+    }
   }
 
   /** Resolves when nothing is on its way any more. */
