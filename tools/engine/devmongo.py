@@ -4,12 +4,14 @@
 
 PORT 0 takes a free one. Prints `ready mongodb://...` once it listens; SIGTERM stops it.
 
-The plain `secantusd-py` works too; this launcher mends ten things measured in 0.7.0b3:
+The plain `secantusd-py` works too; this launcher mends eleven things measured in 0.7.0b3:
  - every retryable write scans (and past 10 000 records sorts) the whole retry-record table;
  - a filter with $and/$or/$expr, and so every findAndModify, scans the whole collection;
  - {field: /regex/} (also in $in) on an indexed field finds nothing;
  - {$gt, $lt} together on an indexed array field misses documents;
  - an abandoned transaction keeps its locks until some other transaction comes by;
+ - to look for abandoned transactions, which every commit does, waits for every statement of a transaction that is being
+   executed, and one of these may wait for that commit: after a client was stopped for seconds nothing goes on any more;
  - expired TTL documents go only once a minute (here: once a second);
  - updateMany/deleteMany keep the collection locked while they wait for a transaction, which may need that lock to end;
  - createCollection/createIndex/drop that meet an uncommitted write spin for ever and hang the whole server;
@@ -54,6 +56,26 @@ def _lookup_safely(self, db, coll, filter, *, collation=None):
 
 
 Storage._try_index_id_keys = _lookup_safely
+
+
+def _prune_idle(self):
+    # A transaction whose mutex is taken is executing a statement: it is not abandoned.
+    cutoff = self._time() - self._lifetime
+    reaped = 0
+    for txn in self._txns.values():
+        if not txn.mutex.acquire(blocking=False):
+            continue
+        try:
+            if txn.state is tx.TxnState.IN_PROGRESS and txn.last_use < cutoff:
+                self._rollback_quietly(txn)
+                txn.state = tx.TxnState.ABORTED
+                reaped += 1
+        finally:
+            txn.mutex.release()
+    return reaped
+
+
+tx.TransactionRegistry._prune_locked = _prune_idle
 
 # The single-transaction bodies give the collection lock back before they try again.
 Storage._update_matching_chunked = lambda self, *a, **k: self._update_matching_single_txn(*a, multi=True, **k)
