@@ -1,0 +1,64 @@
+import { ENTITY_KINDS, LiveReplica, openCoherence } from '@latchkey/coherence';
+import { judge, type Judge, type Value } from '@latchkey/facts';
+import { createLogger, systemContext } from '@latchkey/service';
+import { fillFrom } from '../../../apps/key/src/fill';
+import { BRAND, type Dataset } from './dataset';
+import { localFacts } from './fact-source';
+import { randomOf } from './random';
+
+export interface FilledOptions {
+  readonly mongoUri: string;
+  readonly redisUrl: string | undefined;
+  readonly dataset: Dataset;
+}
+
+/** Production's replica, its lease renewed in a real epoch document, and its memory filled by production's fills. */
+export interface Filled {
+  readonly judge: Judge;
+  /** Asks one question about each of these members' keys, so that all it needs is remembered. */
+  fill(from: number, to: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const AT_ONCE = 64;
+const LEASE_MS = 5_000;
+
+export async function filledReplica({ mongoUri, redisUrl, dataset }: FilledOptions): Promise<Filled> {
+  const log = createLogger({ name: 'bench', level: 'warn' });
+  const stops: (() => Promise<void> | void)[] = [];
+  const coherence = await openCoherence({ mongoUri, redisUrl, leaseMs: LEASE_MS, log }, (stop) => stops.push(stop));
+  const facts = localFacts(dataset);
+  // Nothing here looks at it, and one for each fill would leave a timer behind each.
+  const context = systemContext('bench', { log, timeoutMs: 3_600_000 });
+  const limits = { entitiesPerKind: dataset.size.members + 50_000, unknown: 100_000 };
+  const load = fillFrom(facts.source, () => context);
+  const replica = new LiveReplica<Value>({ ...coherence, kinds: ENTITY_KINDS, limits, load, log });
+  replica.start();
+  stops.push(() => replica.leave());
+  while (!replica.serving) await new Promise((resolve) => setTimeout(resolve, 20));
+  const memory = {
+    check: replica.check.bind(replica),
+    now: (clock: Parameters<typeof replica.now>[0]) => replica.now(clock) ?? Date.now(),
+  };
+  const it = judge({ memory, brand: BRAND });
+  const fillOne = async (member: number): Promise<void> => {
+    facts.open(member);
+    const random = randomOf(member);
+    const { key, permission, workspaceId, organizationId, expected } = dataset.question(member, random);
+    const { allowed, reason } = await it.judgeKey(key, { permission, workspaceId, organizationId });
+    if (allowed !== expected) throw new Error(`member ${member} was answered ${reason}`);
+    facts.close(member);
+  };
+  return {
+    judge: it,
+    fill: async (from, to) => {
+      // The workspaces, so that no question of the measured time has to wait for one.
+      for (let at = from; at < to; at += AT_ONCE) {
+        await Promise.all(Array.from({ length: Math.min(AT_ONCE, to - at) }, (_, i) => fillOne(at + i)));
+      }
+    },
+    stop: async () => {
+      for (const stop of stops.reverse()) await stop();
+    },
+  };
+}

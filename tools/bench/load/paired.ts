@@ -1,0 +1,51 @@
+import { type Bench } from '../bench';
+import { type Measured } from '../process';
+import { type Load, type LoadResult } from '../programs/generate';
+
+/** A server under load for a while. */
+export interface Run {
+  /** The server's own CPU time for each call, µs. */
+  readonly micros: number;
+  readonly result: LoadResult;
+}
+
+export interface Server {
+  readonly name: string;
+  readonly process: Measured;
+  readonly port: number;
+  /** Whether its answers can be checked. */
+  readonly checked: boolean;
+}
+
+type Amount = Pick<Load, 'calls' | 'rate'>;
+
+/** However slow everything is. */
+const LIMIT_MS = 30_000;
+
+export async function loaded(generator: Measured, { name, process, port, checked }: Server, load: Amount): Promise<Run> {
+  const before = await process.ask<number>('cpuMicros');
+  const result = await generator.ask<LoadResult>('run', { limitMs: LIMIT_MS, ...load, port, checked });
+  const used = (await process.ask<number>('cpuMicros')) - before;
+  if (result.failed + result.wrong > 0) {
+    throw new Error(`${name}: ${result.failed} calls failed and ${result.wrong} answers were wrong`);
+  }
+  return { micros: used / result.answered, result };
+}
+
+/** The servers by turns, in changing order, so that what else the machine does meets all of them alike. */
+export async function alternating(
+  bench: Bench,
+  generator: Measured,
+  servers: readonly Server[],
+  { rounds, calls, warmUp }: { readonly rounds: number; readonly calls: number; readonly warmUp: number },
+): Promise<Run[][]> {
+  for (const server of servers) await loaded(generator, server, { calls: warmUp });
+  const runs = servers.map((): Run[] => []);
+  for (let round = 0; round < rounds; round++) {
+    const order = servers.map((_, i) => (round % 2 === 0 ? i : servers.length - 1 - i));
+    for (const i of order) runs[i]!.push(await loaded(generator, servers[i]!, { calls }));
+    const costs = servers.map(({ name }, i) => `${name} ${runs[i]!.at(-1)!.micros.toFixed(1)}`).join(', ');
+    bench.log(`  round ${round + 1} of ${rounds}, µs of server CPU: ${costs}`);
+  }
+  return runs;
+}

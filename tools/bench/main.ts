@@ -1,0 +1,89 @@
+// `npm run bench -- [row …]`: what Latchkey costs, measured beside what it is compared with. Without names: every row that is
+// not long. Ends with one line of JSON, and exit code 1 when a figure falls short.
+//   --short   some seconds, ratios only
+//   --write   writes docs/benchmarks.md and its picture
+//   --list    the rows
+//   --profile DIR   servers leave CPU profiles there, and where their time went is printed
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Bench } from './bench';
+import { measuredNode } from './measured-node';
+import { selfTimes } from './profile';
+import { type RowResult } from './row';
+import { ROWS } from './rows';
+
+const log = (line: string): void => console.log(line);
+
+/** Everything measured is a child of the process that measures, so that is what has to run on the right Node. */
+function onMeasuredNode(): number | undefined {
+  const node = measuredNode(log);
+  if (node === process.execPath) return undefined;
+  const again = spawnSync(node, ['--import', 'tsx', __filename, ...process.argv.slice(2)], { stdio: 'inherit' });
+  return again.status ?? 1;
+}
+
+async function run(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      short: { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
+      profile: { type: 'string' },
+      list: { type: 'boolean', default: false },
+    },
+  });
+  if (values.list) {
+    for (const { name, about, long } of ROWS) log(`${name.padEnd(12)}${about}${long ? ' (long: only by name)' : ''}`);
+    return 0;
+  }
+  const names = ROWS.map(({ name }) => name);
+  const unknown = positionals.filter((name) => !names.includes(name));
+  if (unknown.length > 0) throw new RangeError(`no row ${unknown.join(', ')}; there are ${names.join(', ')}`);
+  const rows = ROWS.filter(({ name, long, short }) =>
+    positionals.length > 0 ? positionals.includes(name) : values.short ? short : !long,
+  );
+  const again = onMeasuredNode();
+  if (again !== undefined) return again;
+
+  const bench = new Bench(values.short, log, values.profile);
+  const results = new Map<string, RowResult>();
+  try {
+    for (const row of rows) {
+      log(`${row.name}: ${row.about}`);
+      const result = await row.run(bench);
+      results.set(row.name, result);
+      for (const line of result.lines) {
+        const verdict = line.good === undefined ? '' : line.good ? ' ok' : ' SHORT';
+        log(`  ${line.figure}: ${line.measured}${line.reach === undefined ? '' : `, to reach ${line.reach}:${verdict}`}`);
+      }
+    }
+  } finally {
+    await bench.close();
+  }
+  if (values.profile !== undefined) for (const line of profiles(values.profile)) log(line);
+  const all = [...results.values()];
+  const figures: Record<string, number | string> = Object.assign({}, ...all.map((result) => result.figures));
+  log(JSON.stringify(figures));
+  return all.every(({ lines }) => lines.every(({ good }) => good !== false)) ? 0 : 1;
+}
+
+const SHOWN = 60;
+
+function profiles(dir: string): string[] {
+  return readdirSync(dir).flatMap((program) => {
+    const costs = selfTimes(join(dir, program)).slice(0, SHOWN);
+    return [program, ...costs.map(({ name, share }) => `  ${(share * 100).toFixed(1).padStart(5)} %  ${name}`)];
+  });
+}
+
+run().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    console.error(error);
+    process.exitCode = 1;
+  },
+);

@@ -1,0 +1,170 @@
+// The generator: calls from frames made beforehand, on a core of its own, every answer looked at.
+import { keyV1 } from '@latchkey/proto';
+import { type TlsFiles } from '@latchkey/service';
+import { BASE, Dataset, type Question, type Size } from '../data/dataset';
+import { randomOf } from '../data/random';
+import { framed, LoadConnection } from '../load/connection';
+import { Latencies, type Percentiles } from '../load/latencies';
+import { answering } from './answering';
+
+export interface GeneratorStart {
+  readonly root: string;
+  readonly tls: TlsFiles;
+  readonly size?: Size;
+  /** Questions are about the keys of the first so many members. */
+  readonly members: number;
+  /** How many different requests are prepared. */
+  readonly requests: number;
+  /** Questions in one message; 1: Authorize, more: BatchAuthorize, each about another key. */
+  readonly perMessage: number;
+}
+
+export interface Load {
+  readonly port: number;
+  /** How many, and after which time at the latest the last of them is sent. */
+  readonly calls: number;
+  readonly limitMs: number;
+  /** Calls a second, sent on time whatever has been answered; not given: {@link CALLERS} at every moment. */
+  readonly rate?: number;
+  /** Whether answers are what the dataset says; not to be asked of an echo. */
+  readonly checked: boolean;
+}
+
+export interface LoadResult extends Percentiles {
+  /** Calls answered with a message. */
+  readonly answered: number;
+  /** Calls that ended without one. */
+  readonly failed: number;
+  /** Answers that were not the expected ones. */
+  readonly wrong: number;
+  readonly perSecond: number;
+}
+
+interface Prepared {
+  readonly message: Buffer;
+  readonly expected: readonly boolean[];
+}
+
+const CONNECTIONS = 4;
+/** Calls under way at every moment of a closed loop. */
+export const CALLERS = 16;
+const BATCH = keyV1.AuthorizationServiceService.batchAuthorize;
+const SINGLE = keyV1.AuthorizationServiceService.authorize;
+
+let tls: TlsFiles | undefined;
+let prepared: Prepared[] = [];
+let path: string = SINGLE.path;
+
+answering({
+  start(options: GeneratorStart): void {
+    tls = options.tls;
+    const { perMessage, members } = options;
+    path = perMessage === 1 ? SINGLE.path : BATCH.path;
+    const dataset = new Dataset(options.size ?? BASE, options.root);
+    const random = randomOf(7);
+    prepared = Array.from({ length: options.requests }, () => {
+      const first = Math.floor(random() * members);
+      const questions = Array.from({ length: perMessage }, (_, i) => dataset.question((first + i) % members, random));
+      return { message: framed(encoded(questions)), expected: questions.map(({ expected }) => expected) };
+    });
+  },
+
+  async run(load: Load): Promise<LoadResult> {
+    if (tls === undefined) throw new Error('start comes first');
+    const { port } = load;
+    const files = tls;
+    const connections = await Promise.all(
+      Array.from({ length: CONNECTIONS }, () => LoadConnection.open(port, files, path)),
+    );
+    try {
+      return await (load.rate === undefined ? closedLoop(connections, load) : openLoop(connections, load, load.rate));
+    } finally {
+      for (const connection of connections) connection.close();
+    }
+  },
+});
+
+function encoded(questions: readonly Question[]): Uint8Array {
+  const checks = questions.map(({ key, permission, workspaceId, organizationId }) => ({
+    key,
+    permission,
+    workspaceId,
+    organizationId,
+  }));
+  return checks.length === 1 ? SINGLE.requestSerialize(checks[0]!) : BATCH.requestSerialize({ checks });
+}
+
+class Tally {
+  readonly latencies = new Latencies();
+  answered = 0;
+  failed = 0;
+  wrong = 0;
+  readonly #started = performance.now();
+
+  note(request: Prepared, message: Buffer | undefined, since: number, checked: boolean): void {
+    this.latencies.add(performance.now() - since);
+    if (message === undefined) this.failed += 1;
+    else if (checked && !agrees(request, message)) this.wrong += 1;
+    else this.answered += 1;
+  }
+
+  result(): LoadResult {
+    const { answered, failed, wrong } = this;
+    const perSecond = (answered / (performance.now() - this.#started)) * 1_000;
+    return { answered, failed, wrong, perSecond, ...this.latencies.percentiles() };
+  }
+}
+
+function agrees({ expected }: Prepared, message: Buffer): boolean {
+  if (expected.length === 1) return SINGLE.responseDeserialize(message).allowed === expected[0];
+  const { results } = BATCH.responseDeserialize(message);
+  return results.every(({ outcome }, i) => outcome?.$case === 'response' && outcome.value.allowed === expected[i]);
+}
+
+/** A number of callers, each with its next call as soon as the last one is answered. */
+function closedLoop(connections: readonly LoadConnection[], { calls, limitMs, checked }: Load): Promise<LoadResult> {
+  const tally = new Tally();
+  const end = performance.now() + limitMs;
+  let next = 0;
+  let running = CALLERS;
+  return new Promise((resolve) => {
+    const call = (connection: LoadConnection): void => {
+      const since = performance.now();
+      if (next >= calls || since >= end) {
+        if (--running === 0) resolve(tally.result());
+        return;
+      }
+      const request = prepared[next++ % prepared.length]!;
+      connection.call(request.message, (message) => {
+        tally.note(request, message, since, checked);
+        call(connection);
+      });
+    };
+    for (let i = 0; i < CALLERS; i++) call(connections[i % connections.length]!);
+  });
+}
+
+/** Calls at their times, however slow the answers are; each is timed from when it should have been sent. */
+function openLoop(connections: readonly LoadConnection[], { calls, limitMs, checked }: Load, rate: number): Promise<LoadResult> {
+  const tally = new Tally();
+  const started = performance.now();
+  const total = Math.min(calls, Math.floor((rate * limitMs) / 1_000));
+  let sent = 0;
+  let ended = 0;
+  return new Promise((resolve) => {
+    const send = (): void => {
+      const due = Math.min(total, Math.floor(((performance.now() - started) * rate) / 1_000));
+      for (; sent < due; sent++) {
+        const request = prepared[sent % prepared.length]!;
+        const scheduled = started + (sent * 1_000) / rate;
+        connections[sent % connections.length]!.call(request.message, (message) => {
+          tally.note(request, message, scheduled, checked);
+          if (++ended === total) resolve(tally.result());
+        });
+      }
+      // Not a timer: those are late by a millisecond, which is what is measured here.
+      if (sent < total) setImmediate(send);
+    };
+    send();
+  });
+}
