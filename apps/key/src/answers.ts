@@ -13,13 +13,25 @@ export function legacyNotice({ legacySunset }: Verdict): keyV1.LegacyNotice | un
   return legacySunset === undefined ? undefined : { sunsetTime: new Date(legacySunset) };
 }
 
-/** The verdict, noted in the log of whoever traces decisions. Never holds what was presented. */
-export async function decided(found: Verdict | Promise<Verdict>, { log }: CallContext): Promise<Verdict> {
-  const verdict = await found;
-  if (log.isLevelEnabled('trace')) {
-    const { decisionId, allowed, reason } = verdict;
-    const { principalId, keyId } = verdict.principal ?? {};
-    log.trace({ decisionId, allowed, reason, principalId, keyId }, 'decided');
-  }
-  return verdict;
+/**
+ * The answer that a verdict makes, at once where the verdict is. Noted in the log of whoever traces decisions, which never
+ * holds what was presented.
+ */
+export function answered<A>(
+  found: Verdict | Promise<Verdict>,
+  ctx: CallContext,
+  answer: (verdict: Verdict) => A,
+): A | Promise<A> {
+  const noted = (verdict: Verdict): A => {
+    note(verdict, ctx);
+    return answer(verdict);
+  };
+  return found instanceof Promise ? found.then(noted) : noted(found);
+}
+
+function note(verdict: Verdict, { log }: CallContext): void {
+  if (!log.isLevelEnabled('trace')) return;
+  const { decisionId, allowed, reason } = verdict;
+  const { principalId, keyId } = verdict.principal ?? {};
+  log.trace({ decisionId, allowed, reason, principalId, keyId }, 'decided');
 }

@@ -6,7 +6,7 @@ import { type CallContext, type Guard } from './context';
 import { isMutation } from './contract';
 import { credentialOf } from './credential';
 import { AppError, type Code, toAppError } from './errors';
-import { type Lifetime, lifetimeOf } from './lifetime';
+import { Lifetime } from './lifetime';
 import { type Logger } from './logger';
 import { callerRequired } from './refusals';
 import { type RpcEntry } from './registration';
@@ -51,15 +51,17 @@ const TRACEPARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /**
  * A unary call from its bytes to its answer: caller, then fields, then actor, then the handler. A peer that is not
- * entitled to a step learns nothing of the next.
+ * entitled to a step learns nothing of the next. What needs to wait for nothing is answered in the same turn.
  */
 export function unary(method: Method, options: AdapterOptions): grpc.handleUnaryCall<Buffer, Buffer> {
   const mutation = isMutation(method.descriptor);
+  const logOf = callLogs(method.name, options.log);
   return (call, done) => {
     const started = performance.now();
-    const lifetime = lifetimeOf(call, options.deadlineMs);
+    const lifetime = new Lifetime(call, options.deadlineMs);
     const caller = callerOf(call);
-    const log = callLog(method.name, caller, call.metadata, options.log);
+    const traceparent = traceparentOf(call.metadata);
+    const log = logOf(caller, traceparent);
     const finish = (error: AppError | undefined, answer?: Buffer) => {
       lifetime.end();
       report(log, error, performance.now() - started);
@@ -68,16 +70,23 @@ export function unary(method: Method, options: AdapterOptions): grpc.handleUnary
     };
     if (options.running.size >= options.maxRunning) return finish(overloaded());
 
+    let work: Buffer | Promise<Buffer>;
+    try {
+      work = serve(method, call, { caller, traceparent, log, lifetime, mutation }, options);
+    } catch (error) {
+      return finish(toAppError(error));
+    }
+    if (!(work instanceof Promise)) return finish(undefined, work);
+
     const ticket = Symbol(method.name);
     options.running.add(ticket);
-    const work = serve(method, call, { caller, log, lifetime, mutation }, options);
     work
       .catch((error: unknown) => {
         // After the deadline nobody waits for this outcome, but it may be the only trace of a fault.
         if (lifetime.signal.aborted) log.warn({ err: error }, 'failed after its answer');
       })
       .finally(() => options.running.delete(ticket));
-    Promise.race([work, lifetime.over]).then(
+    Promise.race([work, lifetime.watch()]).then(
       (answer) => finish(undefined, answer),
       (error: unknown) => finish(toAppError(error)),
     );
@@ -86,17 +95,19 @@ export function unary(method: Method, options: AdapterOptions): grpc.handleUnary
 
 interface Served {
   readonly caller: string | undefined;
+  readonly traceparent: string | undefined;
   readonly log: Logger;
   readonly lifetime: Lifetime;
   readonly mutation: boolean;
 }
 
-async function serve(
+/** Throws what it can refuse at once, and rejects with what it cannot. */
+function serve(
   method: Method,
   call: grpc.ServerUnaryCall<Buffer, Buffer>,
-  { caller, log, lifetime, mutation }: Served,
+  { caller, traceparent, log, lifetime, mutation }: Served,
   options: AdapterOptions,
-): Promise<Buffer> {
+): Buffer | Promise<Buffer> {
   const { rule, handle } = method.entry;
   if (!caller) throw callerRequired();
   const credential = credentialOf(call.metadata);
@@ -113,43 +124,72 @@ async function serve(
     deadline: lifetime.deadline,
     signal: lifetime.signal,
     requestId: requestIdOf(request),
-    requestDigest: hash('sha256', bytes, 'hex'),
+    requestDigest: mutation ? hash('sha256', bytes, 'hex') : '',
     log,
-    traceparent: traceparentOf(call.metadata),
+    traceparent,
     actor: undefined,
   };
 
   const refused = async (known: CallContext, error: AppError): Promise<never> => {
-    if (mutation && options.onRefused && AUDITED.has(error.code)) {
+    if (options.onRefused) {
       await bounded(options.onRefused(known, request, error), ON_REFUSED_LIMIT_MS).catch((failure: unknown) =>
         log.error({ err: failure }, 'a refusal could not be recorded'),
       );
     }
     throw error;
   };
+  const audited = ({ code }: AppError): boolean => mutation && options.onRefused !== undefined && AUDITED.has(code);
+  const failed = (known: CallContext, fault: unknown): Promise<never> => {
+    const error = toAppError(fault);
+    if (audited(error)) return refused(known, error);
+    throw error;
+  };
 
-  const admission = await rule.admit(request, ctx, claim);
-  if (!admission.ok) {
-    if (!admission.actor) throw admission.error;
-    return refused({ ...ctx, actor: admission.actor }, admission.error);
-  }
-  // A guard's answer may have taken longer than the call has: then the handler must not begin.
-  lifetime.signal.throwIfAborted();
-  let response: unknown;
-  try {
-    response = await handle(request, admission.ctx);
-  } catch (error) {
-    return refused(admission.ctx, toAppError(error));
-  }
-  return method.definition.responseSerialize(response);
+  return following(rule.admit(request, ctx, claim), (admission) => {
+    if (!admission.ok) {
+      const { actor, error } = admission;
+      if (actor && audited(error)) return refused({ ...ctx, actor }, error);
+      throw error;
+    }
+    // A guard's answer may have taken longer than the call has: then the handler must not begin.
+    lifetime.signal.throwIfAborted();
+    let response: unknown;
+    try {
+      response = handle(request, admission.ctx);
+    } catch (error) {
+      return failed(admission.ctx, error);
+    }
+    return response instanceof Promise
+      ? response.then(method.definition.responseSerialize, (error: unknown) => failed(admission.ctx, error))
+      : method.definition.responseSerialize(response);
+  });
 }
 
-export function callLog(rpc: string, caller: string | undefined, metadata: grpc.Metadata, log: Logger): Logger {
-  const traceId = TRACEPARENT.exec(traceparentOf(metadata) ?? '')?.[1];
-  return log.child({ rpc, caller, ...(traceId && { traceId }) });
+/** Goes on at once with what is there, and later with what is promised. */
+function following<A, B>(found: A | Promise<A>, next: (found: A) => B | Promise<B>): B | Promise<B> {
+  return found instanceof Promise ? found.then(next) : next(found);
 }
 
-function traceparentOf(metadata: grpc.Metadata): string | undefined {
+/** Callers are few; the bound is for an authority that hands out names without end. */
+const MOST_CALLERS = 1_000;
+
+/** The loggers of one RPC's calls: one for each caller, and one for each call that is traced. */
+export function callLogs(rpc: string, log: Logger): (caller: string | undefined, traceparent: string | undefined) => Logger {
+  const byCaller = new Map<string | undefined, Logger>();
+  return (caller, traceparent) => {
+    let known = byCaller.get(caller);
+    if (known === undefined) {
+      if (byCaller.size >= MOST_CALLERS) byCaller.clear();
+      known = log.child({ rpc, caller });
+      byCaller.set(caller, known);
+    }
+    const traceId = traceparent === undefined ? undefined : TRACEPARENT.exec(traceparent)?.[1];
+    return traceId === undefined ? known : known.child({ traceId });
+  };
+}
+
+/** The W3C header, when the caller sent a valid one. */
+export function traceparentOf(metadata: grpc.Metadata): string | undefined {
   const value = metadata.get('traceparent')[0];
   return typeof value === 'string' && TRACEPARENT.test(value) ? value : undefined;
 }
@@ -161,6 +201,8 @@ function requestIdOf(request: unknown): string {
 
 // The one line that says how a call ended. Faults carry their stack, refusals their reason.
 function report(log: Logger, error: AppError | undefined, ms: number): void {
+  // Most calls are answered, and their lines wanted by nobody.
+  if (!error && !log.isLevelEnabled('debug')) return;
   const outcome = { code: error?.code ?? 'OK', ...(error && { reason: error.reason }), ms: Math.round(ms * 10) / 10 };
   if (!error) log.debug(outcome, 'answered');
   else if (error.code === 'INTERNAL') log.error({ ...outcome, err: error.cause ?? error }, 'failed');

@@ -20,7 +20,7 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** The request's `request_id`, '' without one. */
   readonly requestId: string;
-  /** SHA-256 of the request's bytes, hex: tells a repeat of a request_id from its re-use. */
+  /** SHA-256 of the request's bytes, hex: tells a repeat of a request_id from its re-use. '' where nothing is changed. */
   readonly requestDigest: string;
   /** Carries rpc, caller and trace id. */
   readonly log: Logger;

@@ -1,49 +1,60 @@
 import type { ServerUnaryCall } from '@grpc/grpc-js';
 import { AppError } from './errors';
 
-/** How long a call's answer is of use to anybody. */
-export interface Lifetime {
-  /** Epoch ms: the client's deadline or the server's limit, the sooner. */
-  readonly deadline: number;
-  readonly signal: AbortSignal;
-  /** Rejects with the signal's reason when it aborts; never resolves. */
-  readonly over: Promise<never>;
-  /** Frees the timer; the signal stays as it is. */
-  end(): void;
-}
-
 type Call = Pick<ServerUnaryCall<unknown, unknown>, 'getDeadline' | 'on' | 'cancelled'>;
 
-export function lifetimeOf(call: Call, limitMs: number): Lifetime {
-  const controller = new AbortController();
-  const over = new Promise<never>((_resolve, reject) => {
-    controller.signal.addEventListener('abort', () => reject(controller.signal.reason as AppError), { once: true });
-  });
-  // A call may end well before its deadline and be cancelled after; then nobody listens any more, and need not.
-  over.catch(() => undefined);
+/** How long a call's answer is of use to anybody. */
+export class Lifetime {
+  /** Epoch ms: the client's deadline or the server's limit, the sooner. */
+  readonly deadline: number;
+  readonly #call: Call;
+  readonly #clientDeadline: number;
+  readonly #controller = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #ended = false;
 
-  const clientDeadline = Number(call.getDeadline());
-  const now = Date.now();
-  const deadline = Math.min(clientDeadline, now + limitMs);
-  const timer = setTimeout(() => controller.abort(deadlineExceeded()), Math.max(0, deadline - now));
-  const cancel = () =>
+  constructor(call: Call, limitMs: number) {
+    this.#call = call;
+    this.#clientDeadline = Number(call.getDeadline());
+    this.deadline = Math.min(this.#clientDeadline, Date.now() + limitMs);
+    if (call.cancelled) this.#cancel();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /**
+   * From now on the signal follows deadline and client. Rejects with its reason when it aborts, and never resolves. Only
+   * for calls that wait for something: what is answered in one turn outlives nothing, and timers and listeners are dear.
+   */
+  watch(): Promise<never> {
+    const { signal } = this;
+    this.#timer = setTimeout(() => this.#controller.abort(deadlineExceeded()), Math.max(0, this.deadline - Date.now()));
+    this.#call.on('cancelled', () => {
+      // grpc-js says it after every call, also when it has been answered.
+      if (!this.#ended) this.#cancel();
+    });
+    const over = new Promise<never>((_resolve, reject) => {
+      const abort = () => reject(signal.reason as AppError);
+      if (signal.aborted) abort();
+      else signal.addEventListener('abort', abort, { once: true });
+    });
+    // A call may end well before its deadline and be cancelled after; then nobody listens any more, and need not.
+    over.catch(() => undefined);
+    return over;
+  }
+
+  /** Frees the timer; the signal stays as it is. */
+  end(): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+  }
+
+  #cancel(): void {
     // grpc-js answers at the client's deadline by itself and then says "cancelled"; the cause is the deadline even so.
-    controller.abort(Date.now() >= clientDeadline ? deadlineExceeded() : cancelled());
-  let ended = false;
-  call.on('cancelled', () => {
-    // grpc-js says it after every call, also when it has been answered.
-    if (!ended) cancel();
-  });
-  if (call.cancelled) cancel();
-  return {
-    deadline,
-    signal: controller.signal,
-    over,
-    end: () => {
-      ended = true;
-      clearTimeout(timer);
-    },
-  };
+    this.#controller.abort(Date.now() >= this.#clientDeadline ? deadlineExceeded() : cancelled());
+  }
 }
 
 export function deadlineExceeded(): AppError {

@@ -8,7 +8,8 @@ import { type Rule } from './rules';
 /** One RPC: who may call it, and what it does. */
 export interface RpcEntry<Req, Res> {
   readonly rule: Rule<CallContext, Req>;
-  readonly handle: (request: Req, ctx: CallContext) => Promise<Res>;
+  /** What it can say at once it says without a promise: then the call has neither timer nor listener. */
+  readonly handle: (request: Req, ctx: CallContext) => Res | Promise<Res>;
 }
 
 /** One RPC that streams in both directions; between services only. */
@@ -61,7 +62,7 @@ export interface ServiceRegistration {
 /** Binds a handler to its rule; the handler's context is the one that the rule provides. */
 export function rpc<Req, Res, C extends CallContext>(
   rule: Rule<C, Req>,
-  handler: (request: Req, ctx: C) => Promise<Res>,
+  handler: (request: Req, ctx: C) => Res | Promise<Res>,
 ): RpcEntry<Req, Res> {
   // The adapter hands the handler exactly what this rule's admit() returned, which is a C.
   return { rule, handle: (request, ctx) => handler(request, ctx as C) };

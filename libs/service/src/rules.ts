@@ -24,7 +24,7 @@ import {
 export interface Rule<C extends CallContext, Req = unknown> {
   readonly description: RuleDescription;
   readonly refusesCaller: (call: Claim) => AppError | undefined;
-  readonly admit: (request: Req, ctx: CallContext, call: Claim) => Promise<Admission<C>>;
+  readonly admit: (request: Req, ctx: CallContext, call: Claim) => Admission<C> | Promise<Admission<C>>;
 }
 
 export interface RuleDescription {
@@ -62,7 +62,7 @@ export function callerOnly(...names: string[]): Rule<CallContext> {
   return {
     description: { kind: 'callerOnly', needsGuard: false, callers: names },
     refusesCaller: ({ caller }) => (allowed.has(caller) ? undefined : callerNotAllowed(caller)),
-    admit: (_request, ctx) => Promise.resolve({ ok: true, ctx }),
+    admit: (_request, ctx) => ({ ok: true, ctx }),
   };
 }
 
@@ -197,10 +197,10 @@ function person(kind: 'signedInUser' | 'selfUser'): Rule<UserContext> {
     description: { kind, needsGuard: false },
     refusesCaller: assertionRefused,
     admit: (_request, ctx, { credential }) => {
-      if (!credential) return Promise.resolve({ ok: false, error: actorRequired() });
-      if (credential.kind === 'key') return Promise.resolve({ ok: false, error: bearerRefused() });
+      if (!credential) return { ok: false, error: actorRequired() };
+      if (credential.kind === 'key') return { ok: false, error: bearerRefused() };
       const { userId } = credential;
-      return Promise.resolve({ ok: true, ctx: { ...ctx, userId, actor: { userId } } });
+      return { ok: true, ctx: { ...ctx, userId, actor: { userId } } };
     },
   };
 }

@@ -1,6 +1,6 @@
 import type * as grpc from '@grpc/grpc-js';
 import type { DescMethod } from '@bufbuild/protobuf';
-import { type AdapterOptions, callLog } from './adapter';
+import { type AdapterOptions, callLogs, traceparentOf } from './adapter';
 import { callerOf } from './caller';
 import { credentialOf } from './credential';
 import { AppError, toAppError } from './errors';
@@ -37,9 +37,10 @@ const MOST_WAITING = 10_000;
  * is held against its rules; a malformed one ends the stream.
  */
 export function duplex(method: StreamMethod, options: StreamOptions): grpc.handleBidiStreamingCall<Buffer, Buffer> {
+  const logOf = callLogs(method.name, options.log);
   return (call) => {
     const caller = callerOf(call);
-    const log = callLog(method.name, caller, call.metadata, options.log);
+    const log = logOf(caller, traceparentOf(call.metadata));
     let handler: StreamHandler<unknown> | undefined;
     const timers: NodeJS.Timeout[] = [];
     let over = false;

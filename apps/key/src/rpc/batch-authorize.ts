@@ -4,17 +4,29 @@ import { checkError } from '../check';
 import { type Deps } from '../deps';
 import { authorize } from './authorize';
 
-export const batchAuthorize =
-  ({ judge }: Pick<Deps, 'judge'>) =>
-  async (request: keyV1.BatchAuthorizeRequest, ctx: CallContext): Promise<keyV1.BatchAuthorizeResponse> => {
-    const answer = authorize({ judge });
+export const batchAuthorize = ({ judge }: Pick<Deps, 'judge'>) => {
+  const answer = authorize({ judge });
+  return (
+    request: keyV1.BatchAuthorizeRequest,
+    ctx: CallContext,
+  ): keyV1.BatchAuthorizeResponse | Promise<keyV1.BatchAuthorizeResponse> => {
     // Those who miss the same fact at the same time share its one read.
-    const results = await Promise.all(
-      request.checks.map(async (check): Promise<keyV1.BatchAuthorizeResult> => {
-        const error = checkError(check);
-        if (error) return { outcome: { $case: 'error', value: error } };
-        return { outcome: { $case: 'response', value: await answer(check, ctx) } };
-      }),
-    );
-    return { results };
+    const results = request.checks.map((check): Result | Promise<Result> => {
+      const error = checkError(check);
+      if (error) return { outcome: { $case: 'error', value: error } };
+      const response = answer(check, ctx);
+      return response instanceof Promise ? response.then(answeredBy) : answeredBy(response);
+    });
+    return isThere(results) ? { results } : Promise.all(results).then((all) => ({ results: all }));
   };
+};
+
+type Result = keyV1.BatchAuthorizeResult;
+
+function answeredBy(response: keyV1.AuthorizeResponse): Result {
+  return { outcome: { $case: 'response', value: response } };
+}
+
+function isThere(results: (Result | Promise<Result>)[]): results is Result[] {
+  return results.every((result) => !(result instanceof Promise));
+}

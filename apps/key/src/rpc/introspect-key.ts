@@ -1,16 +1,17 @@
 import { keyV1 } from '@latchkey/proto';
 import { type CallContext } from '@latchkey/service';
 import { type Deps } from '../deps';
-import { decided, legacyNotice, principal } from '../answers';
+import { answered, legacyNotice, principal } from '../answers';
 
 export const introspectKey =
   ({ judge }: Pick<Deps, 'judge'>) =>
-  async (request: keyV1.IntrospectKeyRequest, ctx: CallContext): Promise<keyV1.IntrospectKeyResponse> => {
-    const verdict = await decided(judge.identifyKey(request.key, ctx.caller), ctx);
-    return {
+  (
+    { key }: keyV1.IntrospectKeyRequest,
+    ctx: CallContext,
+  ): keyV1.IntrospectKeyResponse | Promise<keyV1.IntrospectKeyResponse> =>
+    answered(judge.identifyKey(key, ctx.caller), ctx, (verdict) => ({
       active: verdict.allowed,
       reason: keyV1.DecisionReason[verdict.reason],
       principal: principal(verdict),
       legacy: legacyNotice(verdict),
-    };
-  };
+    }));
