@@ -42,6 +42,7 @@ import { followUps } from './service-account';
 import { serviceKeyTable } from './service-key-service';
 import { tokenOwnerStore } from './token-owner-store';
 import { usageStore } from './usage-store';
+import { AUTHORIZATION_CODECS } from './wire';
 
 const DATABASE = 'latchkey_key';
 /** For the facts of one fill, ms: well within a lease. */
@@ -161,7 +162,7 @@ export function keyServices(deps: Deps, checkers: readonly string[]): ServiceReg
     service(keyV1.PersonalTokenServiceService, personalTokenTable(deps)),
     service(keyV1.ServiceKeyServiceService, serviceKeyTable(deps)),
     service(keyV1.LegacyKeyServiceService, legacyKeyTable(deps)),
-    service(keyV1.AuthorizationServiceService, authorizationTable(deps, checkers)),
+    service(keyV1.AuthorizationServiceService, authorizationTable(deps, checkers), AUTHORIZATION_CODECS),
     service(auditV1.AuditServiceService, auditTable(deps.mutations)),
   ];
 }

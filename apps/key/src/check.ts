@@ -1,18 +1,21 @@
 import { type keyV1 } from '@latchkey/proto';
 
+interface Rule {
+  readonly field: string;
+  readonly of: (check: keyV1.AuthorizeRequest) => string;
+  readonly required: boolean;
+  readonly fits: (value: string) => boolean;
+  readonly limit: { readonly rule: string; readonly description: string };
+}
+
 /** The rules that the contract gives to AuthorizeRequest, again: a batch must break none of them for its other questions. */
-const RULES: readonly {
-  field: string;
-  of: (check: keyV1.AuthorizeRequest) => string;
-  required: boolean;
-  fits: (value: string) => boolean;
-  limit: { rule: string; description: string };
-}[] = [
+const RULES: readonly Rule[] = [
   {
     field: 'key',
     of: ({ key }) => key,
     required: true,
-    fits: (value) => Buffer.byteLength(value) <= 256,
+    // A unit of a string is three bytes at most.
+    fits: (value) => value.length * 3 <= 256 || Buffer.byteLength(value) <= 256,
     limit: bytes(256),
   },
   { field: 'permission', of: ({ permission }) => permission, required: true, fits: within(64), limit: characters(64) },
@@ -34,16 +37,19 @@ const RULES: readonly {
 
 /** Why this question of a batch is malformed; undefined if it is not. Never holds what the question said. */
 export function checkError(check: keyV1.AuthorizeRequest): keyV1.CheckError | undefined {
-  const violations = RULES.flatMap(({ field, of, required, fits, limit }) => {
-    const value = of(check);
-    if (required && value === '') {
-      return [{ field, rule: 'string.min_len', description: 'value length must be at least 1 characters' }];
-    }
-    return fits(value) ? [] : [{ field, ...limit }];
-  });
-  if (violations.length === 0) return undefined;
+  if (!RULES.some((rule) => breaks(check, rule))) return undefined;
+  const violations = RULES.filter((rule) => breaks(check, rule)).map(({ field, of, limit }) =>
+    of(check) === ''
+      ? { field, rule: 'string.min_len', description: 'value length must be at least 1 characters' }
+      : { field, ...limit },
+  );
   const fields = violations.map(({ field }) => field).join(', ');
   return { reason: 'INVALID_REQUEST', message: `the question is malformed: ${fields}`, violations };
+}
+
+function breaks(check: keyV1.AuthorizeRequest, { of, required, fits }: Rule): boolean {
+  const value = of(check);
+  return value === '' ? required : !fits(value);
 }
 
 function bytes(limit: number) {

@@ -9,7 +9,7 @@ import { AppError, type Code, toAppError } from './errors';
 import { Lifetime } from './lifetime';
 import { type Logger } from './logger';
 import { callerRequired } from './refusals';
-import { type RpcEntry } from './registration';
+import { type QuickCodec, type RpcEntry } from './registration';
 import { type Claim } from './rules';
 import { toStatus } from './status';
 import { decoded, validateRequest } from './validation';
@@ -36,6 +36,7 @@ export interface Method {
   readonly descriptor: DescMethod;
   readonly definition: grpc.MethodDefinition<unknown, unknown>;
   readonly entry: RpcEntry<unknown, unknown>;
+  readonly quick: QuickCodec<unknown, unknown> | undefined;
 }
 
 const AUDITED: ReadonlySet<Code> = new Set<Code>([
@@ -116,8 +117,7 @@ function serve(
   if (callerError) throw callerError;
 
   const bytes = call.request;
-  validateRequest(method.descriptor.input, bytes);
-  const request = decoded(() => method.definition.requestDeserialize(bytes));
+  const request = read(method, bytes);
   const ctx: CallContext = {
     rpc: method.name,
     caller,
@@ -160,9 +160,23 @@ function serve(
       return failed(admission.ctx, error);
     }
     return response instanceof Promise
-      ? response.then(method.definition.responseSerialize, (error: unknown) => failed(admission.ctx, error))
-      : method.definition.responseSerialize(response);
+      ? response.then(
+          (late) => written(method, late),
+          (error: unknown) => failed(admission.ctx, error),
+        )
+      : written(method, response);
   });
+}
+
+function read({ descriptor, definition, quick }: Method, bytes: Buffer): unknown {
+  const quickly = quick?.read(bytes);
+  if (quickly !== undefined) return quickly;
+  validateRequest(descriptor.input, bytes);
+  return decoded(() => definition.requestDeserialize(bytes));
+}
+
+function written({ definition, quick }: Method, response: unknown): Buffer {
+  return quick?.write(response) ?? definition.responseSerialize(response);
 }
 
 /** Goes on at once with what is there, and later with what is promised. */

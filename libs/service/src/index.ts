@@ -21,6 +21,8 @@ export { bearerRefused, organizationNotFound, permissionMissing, workspaceNotFou
 export { callerOnly, permission, permissionOn, type Rule, self, selfUser, signedInUser } from './rules';
 export {
   describeRules,
+  type QuickCodec,
+  type QuickCodecs,
   rpc,
   type RpcEntry,
   type RpcTable,

@@ -44,11 +44,27 @@ export interface StreamHandler<Req> {
 type RequestOf<M> = M extends { requestDeserialize: (bytes: Buffer) => infer Req } ? Req : never;
 type ResponseOf<M> = M extends { responseDeserialize: (bytes: Buffer) => infer Res } ? Res : never;
 
+/**
+ * A reader and a writer made by hand, for an RPC where reading its bytes costs more than answering it. The contract stays
+ * the truth, and a property test holds them equal: what `read` answers, the generated code would have read and the
+ * contract's rules let pass, and `write` gives the bytes that the generated code would have.
+ */
+export interface QuickCodec<Req, Res> {
+  /** undefined for whatever it does not know, valid or not; the long way is then taken. */
+  readonly read: (bytes: Buffer) => Req | undefined;
+  readonly write: (response: Res) => Buffer | undefined;
+}
+
 /** An entry for every method of a generated service definition: `satisfies` makes a gap a type error. */
 export type RpcTable<Definition> = {
   readonly [Method in keyof Definition]: Definition[Method] extends { requestStream: true; responseStream: true }
     ? StreamEntry<RequestOf<Definition[Method]>, ResponseOf<Definition[Method]>>
     : RpcEntry<RequestOf<Definition[Method]>, ResponseOf<Definition[Method]>>;
+};
+
+/** Codecs for those methods that have one. */
+export type QuickCodecs<Definition> = {
+  readonly [Method in keyof Definition]?: QuickCodec<RequestOf<Definition[Method]>, ResponseOf<Definition[Method]>>;
 };
 
 /** A service with its table, ready to be mounted. The types of its messages have done their work and are gone. */
@@ -57,6 +73,7 @@ export interface ServiceRegistration {
   readonly name: string;
   readonly definition: grpc.ServiceDefinition;
   readonly table: Readonly<Record<string, RpcEntry<unknown, unknown> | StreamEntry<unknown, unknown> | undefined>>;
+  readonly quick: Readonly<Record<string, QuickCodec<unknown, unknown> | undefined>>;
 }
 
 /** Binds a handler to its rule; the handler's context is the one that the rule provides. */
@@ -79,10 +96,16 @@ export function stream<Req, Res>(
 export function service<Definition extends grpc.ServiceDefinition>(
   definition: Definition,
   table: RpcTable<Definition>,
+  quick: QuickCodecs<Definition> = {},
 ): ServiceRegistration {
   const path = Object.values(definition)[0]?.path ?? '';
-  // The adapter decodes with the same definition that typed the table.
-  return { name: path.split('/')[1] ?? '', definition, table: table as unknown as ServiceRegistration['table'] };
+  // The adapter decodes with the same definition that typed the table and the codecs.
+  return {
+    name: path.split('/')[1] ?? '',
+    definition,
+    table: table as unknown as ServiceRegistration['table'],
+    quick: quick as unknown as ServiceRegistration['quick'],
+  };
 }
 
 /** Methods of the named services that no registration has an entry for, as `service/Method`. */

@@ -141,7 +141,7 @@ function mount(
   services: readonly ServiceRegistration[],
   options: AdapterOptions & StreamOptions,
 ): void {
-  for (const { name, definition, table } of services) {
+  for (const { name, definition, table, quick } of services) {
     const methods = describedService(name).methods;
     const implementation: grpc.UntypedServiceImplementation = {};
     const bytesOnly: Record<string, grpc.MethodDefinition<Buffer, Buffer>> = {};
@@ -154,7 +154,9 @@ function mount(
       bytesOnly[key] = { ...method, requestDeserialize: (bytes) => bytes, responseSerialize: (bytes) => bytes };
       const named = { name: `${name}/${descriptor.name}`, descriptor, definition: method };
       implementation[key] =
-        'open' in entry ? duplex({ ...named, entry }, options) : unary({ ...named, entry }, options);
+        'open' in entry
+          ? duplex({ ...named, entry }, options)
+          : unary({ ...named, entry, quick: quick[key] }, options);
     }
     server.addService(bytesOnly, implementation);
   }

@@ -2,6 +2,7 @@
 import { keyV1 } from '@latchkey/proto';
 import { createLogger, service, startServer, type TlsFiles } from '@latchkey/service';
 import { authorizationTable } from '../../../apps/key/src/authorization-service';
+import { AUTHORIZATION_CODECS } from '../../../apps/key/src/wire';
 import { Dataset, type Size } from '../data/dataset';
 import { type Filled, filledReplica } from '../data/filled';
 import { answering } from './answering';
@@ -26,7 +27,13 @@ answering({
     const { port } = await startServer({
       listen: '127.0.0.1:0',
       tls: options.tls,
-      services: [service(keyV1.AuthorizationServiceService, authorizationTable({ judge: filled.judge }, ['ops']))],
+      services: [
+        service(
+          keyV1.AuthorizationServiceService,
+          authorizationTable({ judge: filled.judge }, ['ops']),
+          AUTHORIZATION_CODECS,
+        ),
+      ],
       frontEnds: [],
       log: createLogger({ name: 'key', level: 'info', destination: process.stderr }),
       ready: () => Promise.resolve(),
