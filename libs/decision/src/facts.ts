@@ -61,6 +61,9 @@ export interface RoleFact {
   readonly permissions: PermissionSet;
 }
 
+/** As much of a map as decisions need, so that none has to be made for each. */
+export type Roles = Pick<ReadonlyMap<string, RoleFact>, 'get'>;
+
 export interface CatalogueFact {
   readonly version: number;
   /** By name; retired permissions are not in it. */
@@ -83,7 +86,7 @@ export interface Facts {
   readonly workspace?: WorkspaceFact;
   readonly binding?: BindingFact;
   /** By id, those that the binding names. A missing one grants nothing. */
-  readonly roles: ReadonlyMap<string, RoleFact>;
+  readonly roles: Roles;
   readonly catalogue: CatalogueFact;
 }
 

@@ -25,6 +25,7 @@ export {
   type Reason,
   type Refusal,
   type RoleFact,
+  type Roles,
   type Scope,
   type WorkspaceFact,
 } from './facts';

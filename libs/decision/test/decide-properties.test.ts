@@ -8,6 +8,7 @@ import {
   missingToGrant,
   PermissionSet,
   type Question,
+  type RoleFact,
 } from '../src';
 import * as arbitrary from './arbitraries';
 
@@ -47,6 +48,9 @@ function mustBeThere(question: Question, facts: Facts): void {
   expect(held).not.toEqual([]);
 }
 
+/** Here they are always a map. */
+const rolesOf = ({ roles }: Facts) => [...(roles as ReadonlyMap<string, RoleFact>)];
+
 /** What can be taken away from a chain. */
 const revocations: ((facts: Facts) => Facts)[] = [
   ...(['PENDING', 'DISABLED', 'REVOKED', 'ROTATED_OUT'] as const).map((state) => changeKey({ state })),
@@ -65,10 +69,10 @@ const revocations: ((facts: Facts) => Facts)[] = [
   (facts) => ({ ...facts, binding: undefined }),
   (facts) => ({ ...facts, binding: facts.binding && { ...facts.binding, organizationRoleId: undefined } }),
   (facts) => ({ ...facts, binding: facts.binding && { ...facts.binding, workspaceRoles: new Map() } }),
-  (facts) => ({ ...facts, roles: new Map([...facts.roles].slice(1)) }),
+  (facts) => ({ ...facts, roles: new Map(rolesOf(facts).slice(1)) }),
   (facts) => ({
     ...facts,
-    roles: new Map([...facts.roles].map(([id, role]) => [id, { ...role, permissions: PermissionSet.EMPTY }])),
+    roles: new Map(rolesOf(facts).map(([id, role]) => [id, { ...role, permissions: PermissionSet.EMPTY }])),
   }),
   (facts) => ({
     ...facts,

@@ -5,8 +5,9 @@ import {
   type OrganizationFact,
   type Question,
   type RoleFact,
-  type WorkspaceFact,
+  type Roles,
 } from '@latchkey/decision';
+import { isId } from './ids';
 import { type Known, NO_CATALOGUE } from './known';
 import { keyFact, type KnownKey, serviceAccountFact } from './values';
 
@@ -34,7 +35,7 @@ export function factsByKey(known: Known, hash: string, question: Question, depth
   const organization = known.getOrganization(organizationId);
   const catalogue = depth === 'decision' ? known.getCatalogue() : NO_CATALOGUE;
   const principal = key.kind === 'PERSONAL' ? known.getMember(key.principalId) : serviceAccountFact(key);
-  const workspace = depth === 'decision' ? workspaceOf(known, question) : undefined;
+  const workspace = depth === 'decision' ? known.getWorkspace(question.workspaceId) : undefined;
   const { binding, roles } = heldBy(known, key.principalId, question, depth);
   return {
     facts: {
@@ -59,7 +60,7 @@ export function factsByUser(known: Known, userId: string, question: Question, de
     entry,
     organization: known.getOrganization(question.organizationId),
     principal,
-    workspace: depth === 'decision' ? workspaceOf(known, question) : undefined,
+    workspace: depth === 'decision' ? known.getWorkspace(question.workspaceId) : undefined,
     catalogue: depth === 'decision' ? known.getCatalogue() : NO_CATALOGUE,
     ...(principal ? heldBy(known, principal.id, question, depth) : { roles: NO_ROLES }),
   };
@@ -69,32 +70,29 @@ export function factsByUser(known: Known, userId: string, question: Question, de
 function heldBy(known: Known, principalId: string, question: Question, depth: Depth): Pick<Facts, 'binding' | 'roles'> {
   const binding = known.getBinding(principalId);
   if (binding === undefined || depth === 'liveness') return { binding, roles: NO_ROLES };
-  const roles = new Map<string, RoleFact>();
-  for (const id of [binding.organizationRoleId, binding.workspaceRoles.get(question.workspaceId)]) {
-    const role = id ? known.getRole(id) : undefined;
-    // A role that is gone grants nothing.
-    if (id && role) roles.set(id, role);
+  const { organizationRoleId: wide, workspaceRoles } = binding;
+  const here = workspaceRoles.get(question.workspaceId);
+  // A role that is gone grants nothing.
+  return { binding, roles: new HeldRoles(wide, wide && known.getRole(wide), here, here && known.getRole(here)) };
+}
+
+/** The two roles that can count for one question, instead of a map of them for each. */
+class HeldRoles implements Roles {
+  constructor(
+    private readonly wideId: string | undefined,
+    private readonly wide: RoleFact | '' | undefined,
+    private readonly hereId: string | undefined,
+    private readonly here: RoleFact | '' | undefined,
+  ) {}
+
+  get(id: string): RoleFact | undefined {
+    const found = id === this.wideId ? this.wide : id === this.hereId ? this.here : undefined;
+    return found || undefined;
   }
-  return { binding, roles };
 }
 
-const NO_ROLES: ReadonlyMap<string, RoleFact> = new Map();
-
-/** What cannot be an id is the id of nothing: nothing is read for it, and the answer is the same. */
-function workspaceOf(known: Known, question: Question): WorkspaceFact | undefined {
-  return isId('ws', question.workspaceId) ? known.getWorkspace(question.workspaceId) : undefined;
-}
+const NO_ROLES: Roles = new Map();
 
 function refused(entry: Entry): Facts {
   return { entry, roles: NO_ROLES, catalogue: NO_CATALOGUE };
-}
-
-const IDS = { org: idPattern('org'), ws: idPattern('ws') };
-
-function idPattern(prefix: string): RegExp {
-  return new RegExp(`^${prefix}_[0-7][0-9a-hjkmnp-tv-z]{25}$`);
-}
-
-function isId(prefix: keyof typeof IDS, value: string): boolean {
-  return IDS[prefix].test(value);
 }

@@ -1,4 +1,11 @@
-import { type Attempt, CATALOGUE_ID, membershipHash, type Subject, type View } from '@latchkey/coherence/sans-io';
+import {
+  type Attempt,
+  CATALOGUE_ID,
+  type Found,
+  membershipHash,
+  type Subject,
+  type View,
+} from '@latchkey/coherence/sans-io';
 import {
   type BindingFact,
   type CatalogueFact,
@@ -7,6 +14,7 @@ import {
   type RoleFact,
   type WorkspaceFact,
 } from '@latchkey/decision';
+import { isId } from './ids';
 import { type KnownKey, type Value, type Values } from './values';
 
 /** Thrown to the one place below that turns it into a fill: a decision cannot go on without this. */
@@ -57,7 +65,10 @@ export class Known {
   }
 
   getWorkspace(workspaceId: string): WorkspaceFact | undefined {
-    return this.#byId('workspace', workspaceId);
+    const found = this.#view.byId('workspace', workspaceId);
+    // Callers choose it freely; but what is remembered is an id, and needs no look at its form.
+    if (found === undefined && !isId('ws', workspaceId)) return undefined;
+    return this.#there(found, 'workspace', workspaceId);
   }
 
   getBinding(principalId: string): BindingFact | undefined {
@@ -74,7 +85,10 @@ export class Known {
 
   // Whatever stands under a kind was put there under that kind: by a service's fill, or by the decoder of the wire.
   #byId<K extends keyof Values>(kind: K, id: string): Values[K] | undefined {
-    const found = this.#view.byId(kind, id);
+    return this.#there(this.#view.byId(kind, id), kind, id);
+  }
+
+  #there<K extends keyof Values>(found: Found<Value>, kind: K, id: string): Values[K] | undefined {
     if (found === undefined) throw new NotInMemory({ by: 'id', kind, id });
     return found?.value as Values[K] | undefined;
   }
