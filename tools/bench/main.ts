@@ -56,7 +56,9 @@ async function run(): Promise<number> {
       results.set(row.name, result);
       for (const line of result.lines) {
         const verdict = line.good === undefined ? '' : line.good ? ' ok' : ' SHORT';
-        log(`  ${line.figure}: ${line.measured}${line.reach === undefined ? '' : `, to reach ${line.reach}:${verdict}`}`);
+        log(
+          `  ${line.figure}: ${line.measured}${line.reach === undefined ? '' : `, to reach ${line.reach}:${verdict}`}`,
+        );
       }
     }
   } finally {

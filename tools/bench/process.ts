@@ -33,7 +33,7 @@ export async function bundled(program: Program): Promise<string> {
     tsconfig: join(repositoryRoot, 'tsconfig.json'),
     sourcemap: true,
     sourcesContent: false,
-    keepNames: true,
+    keepNames: false,
     logLevel: 'warning',
   });
   return out;

@@ -39,9 +39,7 @@ export function localFacts(dataset: Dataset): LocalFacts {
       const bound = dataset.bindings(indexOf(id));
       return Promise.resolve({
         organizationRoleId: fresh(dataset.organizationRole.id),
-        workspaceRoles: new Map(
-          bound.map(({ workspace, role }) => [dataset.workspaceId(workspace), fresh(role.id)]),
-        ),
+        workspaceRoles: new Map(bound.map(({ workspace, role }) => [dataset.workspaceId(workspace), fresh(role.id)])),
       });
     },
     getRole: (id) => {

@@ -5,7 +5,8 @@ const DIGITS = 10;
 
 export function idOf(prefix: string, index: number): string {
   let digits = '';
-  for (let rest = index, i = 0; i < DIGITS; i++, rest = Math.floor(rest / 32)) digits = ALPHABET.charAt(rest % 32) + digits;
+  for (let rest = index, i = 0; i < DIGITS; i++, rest = Math.floor(rest / 32))
+    digits = ALPHABET.charAt(rest % 32) + digits;
   return fresh(`${prefix}_${BEFORE}${digits}`);
 }
 

@@ -43,7 +43,9 @@ export class LoadConnection {
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('close', () => this.#cut());
     // SETTINGS_INITIAL_WINDOW_SIZE, and as much for the connection: answers never wait for us.
-    socket.write(Buffer.concat([PREFACE, frame(SETTINGS, 0, 0, setting(4, WINDOW)), frame(WINDOW_UPDATE, 0, 0, uint32(WINDOW))]));
+    socket.write(
+      Buffer.concat([PREFACE, frame(SETTINGS, 0, 0, setting(4, WINDOW)), frame(WINDOW_UPDATE, 0, 0, uint32(WINDOW))]),
+    );
   }
 
   static open(port: number, tls: TlsFiles, path: string): Promise<LoadConnection> {

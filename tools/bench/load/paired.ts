@@ -22,7 +22,11 @@ type Amount = Pick<Load, 'calls' | 'rate'>;
 /** However slow everything is. */
 const LIMIT_MS = 30_000;
 
-export async function loaded(generator: Measured, { name, process, port, checked }: Server, load: Amount): Promise<Run> {
+export async function loaded(
+  generator: Measured,
+  { name, process, port, checked }: Server,
+  load: Amount,
+): Promise<Run> {
   const before = await process.ask<number>('cpuMicros');
   const result = await generator.ask<LoadResult>('run', { limitMs: LIMIT_MS, ...load, port, checked });
   const used = (await process.ask<number>('cpuMicros')) - before;

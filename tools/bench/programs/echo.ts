@@ -28,7 +28,10 @@ const ANSWER: keyV1.AuthorizeResponse = {
 const { authorize } = keyV1.AuthorizationServiceService;
 
 function method(codec: EchoStart['codec']): grpc.MethodDefinition<unknown, unknown> {
-  const asBytes = { requestDeserialize: (bytes: Buffer) => bytes, responseSerialize: (bytes: unknown) => bytes as Buffer };
+  const asBytes = {
+    requestDeserialize: (bytes: Buffer) => bytes,
+    responseSerialize: (bytes: unknown) => bytes as Buffer,
+  };
   return { ...(authorize as grpc.MethodDefinition<unknown, unknown>), ...(codec === 'bytes' && asBytes) };
 }
 
@@ -47,9 +50,12 @@ answering({
     const common: unknown = Reflect.get(server, 'commonServerOptions');
     Object.assign(common as object, { streamResetBurst: 100_000, streamResetRate: 10_000 });
     const constant = codec === 'messages' ? ANSWER : authorize.responseSerialize(ANSWER);
-    server.addService({ authorize: method(codec) }, {
-      authorize: (_call: unknown, done: grpc.sendUnaryData<unknown>) => done(null, constant),
-    });
+    server.addService(
+      { authorize: method(codec) },
+      {
+        authorize: (_call: unknown, done: grpc.sendUnaryData<unknown>) => done(null, constant),
+      },
+    );
     const pair = { private_key: readFileSync(tls.key), cert_chain: readFileSync(tls.cert) };
     const credentials = grpc.ServerCredentials.createSsl(readFileSync(tls.ca), [pair], true);
     const port = await new Promise<number>((resolve, reject) => {

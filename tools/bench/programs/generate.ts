@@ -145,7 +145,11 @@ function closedLoop(connections: readonly LoadConnection[], { calls, limitMs, ch
 }
 
 /** Calls at their times, however slow the answers are; each is timed from when it should have been sent. */
-function openLoop(connections: readonly LoadConnection[], { calls, limitMs, checked }: Load, rate: number): Promise<LoadResult> {
+function openLoop(
+  connections: readonly LoadConnection[],
+  { calls, limitMs, checked }: Load,
+  rate: number,
+): Promise<LoadResult> {
   const tally = new Tally();
   const started = performance.now();
   const total = Math.min(calls, Math.floor((rate * limitMs) / 1_000));

@@ -34,7 +34,12 @@ export const authorize: Row = {
     const p99 = spreadOf(ours.map(({ result }) => result.p99));
     return {
       lines: [
-        { figure: 'Authorize to echo, server CPU', measured: shown(ratio), reach: `≤ ${REACH}`, good: ratio.median <= REACH },
+        {
+          figure: 'Authorize to echo, server CPU',
+          measured: shown(ratio),
+          reach: `≤ ${REACH}`,
+          good: ratio.median <= REACH,
+        },
         { figure: 'Authorize, server CPU', measured: `${shown(micros(ours), 1)} µs` },
         { figure: 'echo, server CPU', measured: `${shown(micros(echos), 1)} µs` },
         { figure: 'echo that neither decodes nor encodes', measured: `${shown(micros(raw), 1)} µs` },
