@@ -36,19 +36,27 @@ export async function loaded(
   return { micros: used / result.answered, result };
 }
 
+/** One side of a comparison. */
+export interface Side {
+  readonly server: Server;
+  readonly generator: Measured;
+  /** Measured in each round. */
+  readonly calls: number;
+  /** Before the first round: enough for the compiler to be through. */
+  readonly warmUp: number;
+}
+
 /** The servers by turns, in changing order, so that what else the machine does meets all of them alike. */
-export async function alternating(
-  bench: Bench,
-  generator: Measured,
-  servers: readonly Server[],
-  { rounds, calls, warmUp }: { readonly rounds: number; readonly calls: number; readonly warmUp: number },
-): Promise<Run[][]> {
-  for (const server of servers) await loaded(generator, server, { calls: warmUp });
-  const runs = servers.map((): Run[] => []);
+export async function alternating(bench: Bench, rounds: number, sides: readonly Side[]): Promise<Run[][]> {
+  for (const { server, generator, warmUp } of sides) await loaded(generator, server, { calls: warmUp });
+  const runs = sides.map((): Run[] => []);
   for (let round = 0; round < rounds; round++) {
-    const order = servers.map((_, i) => (round % 2 === 0 ? i : servers.length - 1 - i));
-    for (const i of order) runs[i]!.push(await loaded(generator, servers[i]!, { calls }));
-    const costs = servers.map(({ name }, i) => `${name} ${runs[i]!.at(-1)!.micros.toFixed(1)}`).join(', ');
+    const order = sides.map((_, i) => (round % 2 === 0 ? i : sides.length - 1 - i));
+    for (const i of order) {
+      const { server, generator, calls } = sides[i]!;
+      runs[i]!.push(await loaded(generator, server, { calls }));
+    }
+    const costs = sides.map(({ server }, i) => `${server.name} ${runs[i]!.at(-1)!.micros.toFixed(1)}`).join(', ');
     bench.log(`  round ${round + 1} of ${rounds}, µs of server CPU: ${costs}`);
   }
   return runs;

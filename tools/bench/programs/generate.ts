@@ -1,7 +1,7 @@
 // The generator: calls from frames made beforehand, on a core of its own, every answer looked at.
 import { keyV1 } from '@latchkey/proto';
 import { type TlsFiles } from '@latchkey/service';
-import { BASE, Dataset, type Question, type Size } from '../data/dataset';
+import { Dataset, type Question, type Size } from '../data/dataset';
 import { randomOf } from '../data/random';
 import { framed, LoadConnection } from '../load/connection';
 import { Latencies, type Percentiles } from '../load/latencies';
@@ -10,9 +10,14 @@ import { answering } from './answering';
 export interface GeneratorStart {
   readonly root: string;
   readonly tls: TlsFiles;
-  readonly size?: Size;
-  /** Questions are about the keys of the first so many members. */
-  readonly members: number;
+  /** Asked one by one, in this order; not given: {@link about}. */
+  readonly questions?: readonly Question[];
+  readonly about?: DatasetQuestions;
+}
+
+/** Questions about a dataset. */
+export interface DatasetQuestions {
+  readonly size: Size;
   /** How many different requests are prepared. */
   readonly requests: number;
   /** Questions in one message; 1: Authorize, more: BatchAuthorize, each about another key. */
@@ -58,15 +63,12 @@ let path: string = SINGLE.path;
 answering({
   start(options: GeneratorStart): void {
     tls = options.tls;
-    const { perMessage, members } = options;
-    path = perMessage === 1 ? SINGLE.path : BATCH.path;
-    const dataset = new Dataset(options.size ?? BASE, options.root);
-    const random = randomOf(7);
-    prepared = Array.from({ length: options.requests }, () => {
-      const first = Math.floor(random() * members);
-      const questions = Array.from({ length: perMessage }, (_, i) => dataset.question((first + i) % members, random));
-      return { message: framed(encoded(questions)), expected: questions.map(({ expected }) => expected) };
-    });
+    const messages = options.about ? inDataset(options.root, options.about) : (options.questions ?? []).map((q) => [q]);
+    path = messages.some(({ length }) => length > 1) ? BATCH.path : SINGLE.path;
+    prepared = messages.map((questions) => ({
+      message: framed(encoded(questions)),
+      expected: questions.map(({ expected }) => expected),
+    }));
   },
 
   async run(load: Load): Promise<LoadResult> {
@@ -83,6 +85,15 @@ answering({
     }
   },
 });
+
+function inDataset(root: string, { size, requests, perMessage }: DatasetQuestions): Question[][] {
+  const dataset = new Dataset(size, root);
+  const random = randomOf(7);
+  return Array.from({ length: requests }, () => {
+    const first = Math.floor(random() * size.members);
+    return Array.from({ length: perMessage }, (_, i) => dataset.question((first + i) % size.members, random));
+  });
+}
 
 function encoded(questions: readonly Question[]): Uint8Array {
   const checks = questions.map(({ key, permission, workspaceId, organizationId }) => ({

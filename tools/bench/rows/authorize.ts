@@ -17,12 +17,11 @@ export const authorize: Row = {
       startLatchkey(bench, { size: BASE, filled: BASE.members }),
       startEcho(bench, 'messages'),
       startEcho(bench, 'bytes'),
-      startGenerator(bench, { members: BASE.members, requests: REQUESTS, perMessage: 1 }),
+      startGenerator(bench, { about: { size: BASE, requests: REQUESTS, perMessage: 1 } }),
     ]);
-    const amount = bench.short
-      ? { rounds: 5, calls: 1_500, warmUp: 5_000 }
-      : { rounds: 9, calls: 20_000, warmUp: 40_000 };
-    const [ours = [], echos = [], raw = []] = await alternating(bench, generator, [latchkey, echo, bytes], amount);
+    const amount = bench.short ? { calls: 1_500, warmUp: 5_000 } : { calls: 20_000, warmUp: 40_000 };
+    const sides = [latchkey, echo, bytes].map((server) => ({ server, generator, ...amount }));
+    const [ours = [], echos = [], raw = []] = await alternating(bench, bench.short ? 5 : 9, sides);
     for (const { process } of [latchkey, echo, bytes]) await bench.end(process);
     await bench.end(generator);
 

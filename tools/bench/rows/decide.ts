@@ -1,0 +1,54 @@
+import { type Bench } from '../bench';
+import { type Size } from '../data/dataset';
+import { type Measured, SERVER_CORE } from '../process';
+import { type DecideStart } from '../programs/decide';
+import { type Row } from '../row';
+import { shown, type Spread, spreadOf } from '../statistics';
+
+const REACH_MICROS = 3;
+const REACH_HOT_MICROS = 1.5;
+const MANY: Size = { members: 200_000, workspaces: 100 };
+const HOT = 1_000;
+
+/** The core of what the SDK does: a decision from memory, inside a lease, in process. */
+export const decide: Row = {
+  name: 'decide',
+  about: 'a decision in process, from the secret to the verdict, over 200,000 keys and over 1,000',
+  async run(bench) {
+    const process = await startDecide(bench, MANY);
+    const rounds = 7;
+    const uniform: number[] = [];
+    const hot: number[] = [];
+    for (const measured of [[], uniform]) await askRepeatedly(process, measured, rounds, MANY.members);
+    for (const measured of [[], hot]) await askRepeatedly(process, measured, rounds, HOT);
+    await bench.end(process);
+    const line = (figure: string, cost: Spread, most: number) => ({
+      figure,
+      measured: `${shown(cost)} µs`,
+      reach: `≤ ${most} µs`,
+      good: cost.median <= most,
+    });
+    const [all, few] = [spreadOf(uniform), spreadOf(hot)];
+    return {
+      lines: [
+        line('a decision in process, uniform over 200,000 keys', all, REACH_MICROS),
+        line('a decision in process, over 1,000 hot keys', few, REACH_HOT_MICROS),
+      ],
+      figures: { decideMicros: all.median, decideHotMicros: few.median },
+    };
+  },
+};
+
+export async function startDecide(bench: Bench, size: Size): Promise<Measured> {
+  bench.log(`  filling ${size.members} keys, by production's fills from facts in the same process`);
+  const process = await bench.start({ program: 'decide', core: SERVER_CORE });
+  const start: DecideStart = { root: bench.root, ...(await bench.engines()), size };
+  await process.ask('start', start);
+  return process;
+}
+
+const CHECKS = 200_000;
+
+async function askRepeatedly(process: Measured, into: number[], rounds: number, keys: number): Promise<void> {
+  for (let round = 0; round < rounds; round++) into.push(await process.ask<number>('decide', { checks: CHECKS, keys }));
+}
