@@ -188,7 +188,10 @@ function following<A, B>(found: A | Promise<A>, next: (found: A) => B | Promise<
 const MOST_CALLERS = 1_000;
 
 /** The loggers of one RPC's calls: one for each caller, and one for each call that is traced. */
-export function callLogs(rpc: string, log: Logger): (caller: string | undefined, traceparent: string | undefined) => Logger {
+export function callLogs(
+  rpc: string,
+  log: Logger,
+): (caller: string | undefined, traceparent: string | undefined) => Logger {
   const byCaller = new Map<string | undefined, Logger>();
   return (caller, traceparent) => {
     let known = byCaller.get(caller);

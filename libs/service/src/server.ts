@@ -154,9 +154,7 @@ function mount(
       bytesOnly[key] = { ...method, requestDeserialize: (bytes) => bytes, responseSerialize: (bytes) => bytes };
       const named = { name: `${name}/${descriptor.name}`, descriptor, definition: method };
       implementation[key] =
-        'open' in entry
-          ? duplex({ ...named, entry }, options)
-          : unary({ ...named, entry, quick: quick[key] }, options);
+        'open' in entry ? duplex({ ...named, entry }, options) : unary({ ...named, entry, quick: quick[key] }, options);
     }
     server.addService(bytesOnly, implementation);
   }

@@ -1,6 +1,7 @@
 import { ENTITY_KINDS, LiveReplica, openCoherence } from '@latchkey/coherence';
 import { judge, type Judge, type Value } from '@latchkey/facts';
 import { createLogger, systemContext } from '@latchkey/service';
+import { type Holders } from '../../../apps/key/src/deps';
 import { fillFrom } from '../../../apps/key/src/fill';
 import { BRAND, type Dataset } from './dataset';
 import { localFacts } from './fact-source';
@@ -15,8 +16,12 @@ export interface FilledOptions {
 /** Production's replica, its lease renewed in a real epoch document, and its memory filled by production's fills. */
 export interface Filled {
   readonly judge: Judge;
+  readonly holders: Holders;
+  readonly brand: string;
   /** Asks one question about each of these members' keys, so that all it needs is remembered. */
   fill(from: number, to: number): Promise<void>;
+  /** Resolves when answers may be given: a machine that is too busy to renew a lease loses it. */
+  leased(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -35,7 +40,10 @@ export async function filledReplica({ mongoUri, redisUrl, dataset }: FilledOptio
   const replica = new LiveReplica<Value>({ ...coherence, kinds: ENTITY_KINDS, limits, load, log });
   replica.start();
   stops.push(() => replica.leave());
-  while (!replica.serving) await new Promise((resolve) => setTimeout(resolve, 20));
+  const leased = async (): Promise<void> => {
+    while (!replica.serving) await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  await leased();
   const memory = {
     check: replica.check.bind(replica),
     now: (clock: Parameters<typeof replica.now>[0]) => replica.now(clock) ?? Date.now(),
@@ -51,14 +59,18 @@ export async function filledReplica({ mongoUri, redisUrl, dataset }: FilledOptio
   };
   return {
     judge: it,
+    holders: { parameters: coherence.parameters, open: (process, stream) => replica.openHolder(process, stream) },
+    brand: BRAND,
     fill: async (from, to) => {
       // The workspaces, so that no question of the measured time has to wait for one.
       for (let at = from; at < to; at += AT_ONCE) {
         // Facts that are here already are had without a turn of the event loop, and the lease needs some.
         await new Promise(setImmediate);
+        await leased();
         await Promise.all(Array.from({ length: Math.min(AT_ONCE, to - at) }, (_, i) => fillOne(at + i)));
       }
     },
+    leased,
     stop: async () => {
       for (const stop of stops.reverse()) await stop();
     },

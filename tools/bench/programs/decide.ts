@@ -45,6 +45,7 @@ answering({
     let used = 0;
     for (let done = 0; done < checks; done += AT_ONCE) {
       await new Promise(setImmediate);
+      await filled.leased();
       const before = cpuMicros();
       for (let i = 0; i < AT_ONCE; i++) {
         const { key, question, expected } = asked[(done + i) % keys]!;

@@ -24,13 +24,14 @@ answering({
     const dataset = new Dataset(options.size, options.root);
     filled = await filledReplica({ mongoUri: options.mongoUri, redisUrl: options.redisUrl, dataset });
     await filled.fill(0, options.filled);
+    const { judge, holders, brand } = filled;
     const { port } = await startServer({
       listen: '127.0.0.1:0',
       tls: options.tls,
       services: [
         service(
           keyV1.AuthorizationServiceService,
-          authorizationTable({ judge: filled.judge }, ['ops']),
+          authorizationTable({ judge, holders, brand }, ['ops']),
           AUTHORIZATION_CODECS,
         ),
       ],
