@@ -2,7 +2,15 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createPki, type Engine, repositoryRoot, startDatabase, startRedis, type TlsFiles } from '@latchkey/testing';
+import {
+  createPki,
+  type Engine,
+  type Pki,
+  repositoryRoot,
+  startDatabase,
+  startRedis,
+  type TlsFiles,
+} from '@latchkey/testing';
 import { canPin, GENERATOR_CORE, type Measured, startMeasured, type StartOptions } from './process';
 
 export interface Engines {
@@ -15,7 +23,7 @@ export class Bench {
   readonly root = repositoryRoot;
   readonly dir = mkdtempSync(join(tmpdir(), 'latchkey-bench-'));
   #engines: Promise<readonly [Engine, Engine]> | undefined;
-  #tls: Promise<TlsFiles> | undefined;
+  #pki: Promise<Pki> | undefined;
   readonly #running = new Set<Measured>();
 
   constructor(
@@ -24,6 +32,8 @@ export class Bench {
     readonly log: (line: string) => void,
     /** Servers leave a CPU profile here. */
     readonly profileDir: string | undefined,
+    /** Whether the documents are written. */
+    readonly write: boolean,
   ) {}
 
   async engines(): Promise<Engines> {
@@ -32,15 +42,10 @@ export class Bench {
     return { mongoUri: database.uri, redisUrl: redis.uri };
   }
 
-  async database(): Promise<Engine> {
-    this.#engines ??= this.#startEngines();
-    return (await this.#engines)[0];
-  }
-
-  /** Good for both ends of a connection, as caller `ops`. */
-  tls(): Promise<TlsFiles> {
-    this.#tls ??= createPki(join(this.dir, 'tls'), ['ops']).then((pki) => pki.files('ops'));
-    return this.#tls;
+  /** Of the measured server, or of whoever calls it. */
+  async tls(name: 'key' | 'ops'): Promise<TlsFiles> {
+    this.#pki ??= createPki(join(this.dir, 'tls'), ['key', 'ops']);
+    return (await this.#pki).files(name);
   }
 
   async start(options: StartOptions): Promise<Measured> {

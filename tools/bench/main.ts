@@ -9,6 +9,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Bench } from './bench';
+import { writeDocument } from './document';
 import { measuredNode } from './measured-node';
 import { selfTimes } from './profile';
 import { type RowResult } from './row';
@@ -47,7 +48,7 @@ async function run(): Promise<number> {
   const again = onMeasuredNode();
   if (again !== undefined) return again;
 
-  const bench = new Bench(values.short, log, values.profile);
+  const bench = new Bench(values.short, log, values.profile, values.write);
   const results = new Map<string, RowResult>();
   try {
     for (const row of rows) {
@@ -64,6 +65,7 @@ async function run(): Promise<number> {
   } finally {
     await bench.close();
   }
+  if (values.write) writeDocument(bench, results);
   if (values.profile !== undefined) for (const line of profiles(values.profile)) log(line);
   const all = [...results.values()];
   const figures: Record<string, number | string> = Object.assign({}, ...all.map((result) => result.figures));

@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 import { repositoryRoot } from '@latchkey/testing';
 import { type Answered, type Asked } from './programs/answering';
 
-export type Program = 'latchkey' | 'echo' | 'generate' | 'decide';
+export type Program = 'latchkey' | 'echo' | 'generate' | 'decide' | 'sdk';
 
 /** Of two cores: the server has one for itself, and whoever asks it the other. */
 export const SERVER_CORE = 0;

@@ -12,21 +12,27 @@ export async function startLatchkey(
 ): Promise<Server> {
   const { size, filled, name = 'Latchkey', flags } = options;
   const process = await bench.start({ program: 'latchkey', core: SERVER_CORE, flags });
-  const start: LatchkeyStart = { root: bench.root, tls: await bench.tls(), ...(await bench.engines()), size, filled };
+  const start: LatchkeyStart = {
+    root: bench.root,
+    tls: await bench.tls('key'),
+    ...(await bench.engines()),
+    size,
+    filled,
+  };
   const { port } = await process.ask<{ port: number }>('start', start);
   return { name, process, port, checked: true };
 }
 
 export async function startEcho(bench: Bench, codec: EchoStart['codec']): Promise<Server> {
   const process = await bench.start({ program: 'echo', core: SERVER_CORE });
-  const start: EchoStart = { tls: await bench.tls(), codec };
+  const start: EchoStart = { tls: await bench.tls('key'), codec };
   const { port } = await process.ask<{ port: number }>('start', start);
   return { name: codec === 'messages' ? 'echo' : 'echo of bytes', process, port, checked: false };
 }
 
-export async function startGenerator(bench: Bench, options: Omit<GeneratorStart, 'root' | 'tls'>): Promise<Measured> {
+export async function startGenerator(bench: Bench, options: Pick<GeneratorStart, 'about' | 'questions'> & Partial<Pick<GeneratorStart, 'tls'>>): Promise<Measured> {
   const generator = await bench.start({ program: 'generate', core: GENERATOR_CORE });
-  const start: GeneratorStart = { root: bench.root, tls: await bench.tls(), ...options };
+  const start: GeneratorStart = { root: bench.root, tls: await bench.tls('ops'), ...options };
   await generator.ask('start', start);
   return generator;
 }

@@ -2,7 +2,7 @@
 import { type Question } from '@latchkey/decision';
 import { Dataset, type Size } from '../data/dataset';
 import { type Filled, filledReplica } from '../data/filled';
-import { randomOf } from '../data/random';
+import { randomOf, shuffled } from '../data/random';
 import { answering, cpuMicros } from './answering';
 
 export interface DecideStart {
@@ -64,12 +64,3 @@ answering({
     await filled?.stop();
   },
 });
-
-function shuffled<T>(items: readonly T[], random: () => number): T[] {
-  const all = [...items];
-  for (let i = all.length - 1; i > 0; i--) {
-    const other = Math.floor(random() * (i + 1));
-    [all[i], all[other]] = [all[other]!, all[i]!];
-  }
-  return all;
-}

@@ -2,7 +2,7 @@ import { type Bench } from '../bench';
 import { type Size } from '../data/dataset';
 import { type Measured, SERVER_CORE } from '../process';
 import { type DecideStart } from '../programs/decide';
-import { type Row } from '../row';
+import { type Line, type Row } from '../row';
 import { shown, type Spread, spreadOf } from '../statistics';
 
 const REACH_MICROS = 3;
@@ -16,23 +16,13 @@ export const decide: Row = {
   about: 'a decision in process, from the secret to the verdict, over 200,000 keys and over 1,000',
   async run(bench) {
     const process = await startDecide(bench, MANY);
-    const rounds = 7;
-    const uniform: number[] = [];
-    const hot: number[] = [];
-    for (const measured of [[], uniform]) await askRepeatedly(process, measured, rounds, MANY.members);
-    for (const measured of [[], hot]) await askRepeatedly(process, measured, rounds, HOT);
+    const all = await inProcessMicros(process, MANY.members);
+    const few = await inProcessMicros(process, HOT);
     await bench.end(process);
-    const line = (figure: string, cost: Spread, most: number) => ({
-      figure,
-      measured: `${shown(cost)} µs`,
-      reach: `≤ ${most} µs`,
-      good: cost.median <= most,
-    });
-    const [all, few] = [spreadOf(uniform), spreadOf(hot)];
     return {
       lines: [
-        line('a decision in process, uniform over 200,000 keys', all, REACH_MICROS),
-        line('a decision in process, over 1,000 hot keys', few, REACH_HOT_MICROS),
+        inProcessLine('a decision in process, uniform over 200,000 keys', all, REACH_MICROS),
+        inProcessLine('a decision in process, over 1,000 hot keys', few, REACH_HOT_MICROS),
       ],
       figures: { decideMicros: all.median, decideHotMicros: few.median },
     };
@@ -47,8 +37,20 @@ export async function startDecide(bench: Bench, size: Size): Promise<Measured> {
   return process;
 }
 
-const CHECKS = 200_000;
+const CHECKS = 100_000;
+const ROUNDS = 7;
+const WARM_UP = 3;
 
-async function askRepeatedly(process: Measured, into: number[], rounds: number, keys: number): Promise<void> {
-  for (let round = 0; round < rounds; round++) into.push(await process.ask<number>('decide', { checks: CHECKS, keys }));
+/** CPU for each check over so many keys, once the compiler is through. */
+export async function inProcessMicros(process: Measured, keys: number): Promise<Spread> {
+  const measured: number[] = [];
+  for (let round = 0; round < WARM_UP + ROUNDS; round++) {
+    const micros = await process.ask<number>('decide', { checks: CHECKS, keys });
+    if (round >= WARM_UP) measured.push(micros);
+  }
+  return spreadOf(measured);
+}
+
+export function inProcessLine(figure: string, cost: Spread, most: number): Line {
+  return { figure, measured: `${shown(cost)} µs`, reach: `≤ ${most} µs`, good: cost.median <= most };
 }

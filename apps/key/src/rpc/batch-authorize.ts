@@ -11,22 +11,24 @@ export const batchAuthorize = ({ judge }: Pick<Deps, 'judge'>) => {
     ctx: CallContext,
   ): keyV1.BatchAuthorizeResponse | Promise<keyV1.BatchAuthorizeResponse> => {
     // Those who miss the same fact at the same time share its one read.
-    const results = request.checks.map((check): Result | Promise<Result> => {
+    const late: Promise<void>[] = [];
+    const results = request.checks.map((check, place): Result => {
       const error = checkError(check);
       if (error) return { outcome: { $case: 'error', value: error } };
       const response = answer(check, ctx);
-      return response instanceof Promise ? response.then(answeredBy) : answeredBy(response);
+      if (!(response instanceof Promise)) return answered(response);
+      late.push(response.then((found) => void (results[place] = answered(found))));
+      return PENDING;
     });
-    return isThere(results) ? { results } : Promise.all(results).then((all) => ({ results: all }));
+    return late.length === 0 ? { results } : Promise.all(late).then(() => ({ results }));
   };
 };
 
 type Result = keyV1.BatchAuthorizeResult;
 
-function answeredBy(response: keyV1.AuthorizeResponse): Result {
-  return { outcome: { $case: 'response', value: response } };
-}
+/** Nobody sees it: the answer waits until each is replaced. */
+const PENDING: Result = { outcome: undefined };
 
-function isThere(results: (Result | Promise<Result>)[]): results is Result[] {
-  return results.every((result) => !(result instanceof Promise));
+function answered(response: keyV1.AuthorizeResponse): Result {
+  return { outcome: { $case: 'response', value: response } };
 }

@@ -1,0 +1,105 @@
+import { openCoherence } from '@latchkey/coherence';
+import { createLogger } from '@latchkey/service';
+import mongoose from 'mongoose';
+import { Latencies, type Percentiles } from '../load/latencies';
+import { type Row } from '../row';
+import { startWorld, type World } from '../suite';
+
+const REACH_P50 = 2;
+const REACH_P99 = 6;
+/** Two poll intervals, ms. */
+const REACH_WITHOUT_REDIS_MS = 400;
+const TIMES = 300;
+const TIMES_WITHOUT_REDIS = 60;
+const LEASE_MS = 5_000;
+
+/** What a mutation waits for beyond its own commit, beside one durable write. */
+export const barrier: Row = {
+  name: 'barrier',
+  about: 'the barrier of a mutation with three replicas of key, against one majority write',
+  async run(bench) {
+    const world = await startWorld();
+    try {
+      const { write, pass } = await timed(world, world.redis.uri, TIMES);
+      bench.log('  and without Redis');
+      for (const process of [world.processes.key, world.processes.key2, world.processes.key3]) {
+        await process?.restart({ env: { REDIS_URL: '' } });
+      }
+      const deaf = await timed(world, undefined, TIMES_WITHOUT_REDIS);
+      const p50 = pass.p50 / write.p50;
+      const p99 = pass.p99 / write.p99;
+      return {
+        lines: [
+          {
+            figure: 'barrier to one majority write, p50',
+            measured: p50.toFixed(2),
+            reach: `≤ ${REACH_P50}`,
+            good: p50 <= REACH_P50,
+          },
+          {
+            figure: 'barrier to one majority write, p99',
+            measured: p99.toFixed(2),
+            reach: `≤ ${REACH_P99}`,
+            good: p99 <= REACH_P99,
+          },
+          { figure: 'barrier, three replicas', measured: shownMs(pass) },
+          { figure: 'one majority write, in turns with it', measured: shownMs(write) },
+          {
+            figure: 'barrier without Redis, p99',
+            measured: `${deaf.pass.p99.toFixed(0)} ms (p50 ${deaf.pass.p50.toFixed(0)} ms)`,
+            reach: `≤ ${REACH_WITHOUT_REDIS_MS} ms`,
+            good: deaf.pass.p99 <= REACH_WITHOUT_REDIS_MS,
+          },
+        ],
+        figures: {
+          barrierP50ToWrite: p50,
+          barrierP99ToWrite: p99,
+          barrierP50Ms: pass.p50,
+          writeP50Ms: write.p50,
+          barrierWithoutRedisP99Ms: deaf.pass.p99,
+        },
+      };
+    } finally {
+      await world.stop();
+    }
+  },
+};
+
+/** The barrier of production, in this process as in any writer's, by turns with a write of its own. */
+async function timed(
+  { database }: World,
+  redisUrl: string | undefined,
+  times: number,
+): Promise<{ write: Percentiles; pass: Percentiles }> {
+  const log = createLogger({ name: 'bench', level: 'error' });
+  const stops: (() => Promise<void> | void)[] = [];
+  const coherence = await openCoherence(
+    { mongoUri: database.uri, redisUrl, leaseMs: LEASE_MS, log },
+    (stop) => void stops.push(stop),
+  );
+  const connection = await mongoose
+    .createConnection(database.uri, { dbName: 'bench', writeConcern: { w: 'majority', journal: true } })
+    .asPromise();
+  stops.push(() => connection.close());
+  const [writes, passes] = [new Latencies(), new Latencies()];
+  const WARM_UP = 20;
+  for (let i = -WARM_UP; i < times; i++) {
+    const write = await msOf(() => connection.collection('writes').insertOne({ i }));
+    const event = { kind: 'member', id: `mem_bench${i}`, hashes: [] };
+    const { signal } = new AbortController();
+    const pass = await msOf(() => coherence.barrier.pass([event], { deadline: Date.now() + 10_000, signal }));
+    if (i < 0) continue;
+    writes.add(write);
+    passes.add(pass);
+  }
+  for (const stop of stops.reverse()) await stop();
+  return { write: writes.percentiles(), pass: passes.percentiles() };
+}
+
+async function msOf(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return performance.now() - started;
+}
+
+const shownMs = ({ p50, p99 }: Percentiles): string => `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`;

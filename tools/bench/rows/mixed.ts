@@ -1,0 +1,161 @@
+import { spawnSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
+import { type Bench } from '../bench';
+import { canPin, type Measured, SERVER_CORE } from '../process';
+import { type LoadResult } from '../programs/generate';
+import { type Row } from '../row';
+import { startGenerator } from '../servers';
+import { shown, spreadOf } from '../statistics';
+import { cpuMicrosOf, type KeyHolder, newHolder, startWorld, type World } from '../suite';
+
+const REACH = 1.1;
+const MUTATIONS_PER_SECOND = 50;
+const HOLDERS = 40;
+/** Of them, those whose roles change; the others are what the load asks about. */
+const CHANGING = 10;
+const ROUNDS = 4;
+const CALLS = 20_000;
+const LIMIT_MS = 20_000;
+
+interface Changes {
+  acknowledged: number;
+  stale: number;
+  failed: number;
+}
+
+/** Reads beside writes: what revokes must not make what checks slow, nor wrong. */
+export const mixed: Row = {
+  name: 'mixed',
+  about: `${MUTATIONS_PER_SECOND} mutations a second beside a saturating load of checks`,
+  async run(bench) {
+    const world = await startWorld();
+    try {
+      const holders: KeyHolder[] = [];
+      for (let i = 0; i < HOLDERS; i++) holders.push(await newHolder(world));
+      const pid = world.processes.key.pid ?? 0;
+      if (canPin()) spawnSync('taskset', ['-acp', String(SERVER_CORE), String(pid)]);
+      const generator = await generatorFor(bench, world, holders.slice(CHANGING));
+      await loaded(generator, world, pid);
+      const [quiet, busy, rates]: [number[], number[], number[]] = [[], [], []];
+      const changes: Changes = { acknowledged: 0, stale: 0, failed: 0 };
+      let elapsed = 0;
+      for (let round = 0; round < ROUNDS; round++) {
+        quiet.push((await loaded(generator, world, pid)).micros);
+        const stop = new AbortController();
+        const started = performance.now();
+        const changing = change(world, holders.slice(0, CHANGING), changes, stop.signal);
+        const run = await loaded(generator, world, pid);
+        stop.abort();
+        await changing;
+        elapsed += performance.now() - started;
+        busy.push(run.micros);
+        rates.push(run.result.perSecond);
+        bench.log(
+          `  round ${round + 1} of ${ROUNDS}, µs for each check: ${quiet.at(-1)?.toFixed(1)} alone, ${run.micros.toFixed(1)} beside writes`,
+        );
+      }
+      await bench.end(generator);
+      const ratio = spreadOf(busy.map((micros, i) => micros / quiet[i]!));
+      const perSecond = (changes.acknowledged / elapsed) * 1_000;
+      return {
+        lines: [
+          {
+            figure: 'cost of a check beside writes to that without',
+            measured: shown(ratio),
+            reach: `≤ ${REACH}`,
+            good: ratio.median <= REACH,
+          },
+          {
+            figure: 'stale checks',
+            measured: `${changes.stale} of ${changes.acknowledged} mutations`,
+            reach: '0',
+            good: changes.stale === 0,
+          },
+          {
+            figure: 'failed checks and mutations',
+            measured: String(changes.failed),
+            reach: '0',
+            good: changes.failed === 0,
+          },
+          {
+            figure: 'mutations/s and checks/s meanwhile',
+            measured: `${perSecond.toFixed(0)} and ${shown(spreadOf(rates), 0)}`,
+          },
+        ],
+        figures: {
+          mixedToQuiet: ratio.median,
+          mixedStale: changes.stale,
+          mixedFailed: changes.failed,
+          mixedMutationsPerSecond: perSecond,
+          mixedChecksPerSecond: spreadOf(rates).median,
+        },
+      };
+    } finally {
+      await world.stop();
+    }
+  },
+};
+
+async function generatorFor(bench: Bench, world: World, holders: readonly KeyHolder[]): Promise<Measured> {
+  const { workspaceId } = world;
+  const permissions = [
+    ['projects:read', true],
+    ['projects:create', false],
+  ] as const;
+  const questions = holders.flatMap(({ secret }) =>
+    permissions.map(([permission, expected]) => ({
+      key: secret,
+      permission,
+      workspaceId,
+      organizationId: '',
+      expected,
+    })),
+  );
+  return await startGenerator(bench, { questions, tls: world.tls('ops') });
+}
+
+async function loaded(
+  generator: Measured,
+  world: World,
+  pid: number,
+): Promise<{ readonly micros: number; readonly result: LoadResult }> {
+  const port = Number(world.addresses.key.split(':')[1]);
+  const before = cpuMicrosOf(pid);
+  const result = await generator.ask<LoadResult>('run', { port, calls: CALLS, limitMs: LIMIT_MS, checked: true });
+  const micros = (cpuMicrosOf(pid) - before) / result.answered;
+  if (result.failed + result.wrong > 0) throw new Error(`${result.failed} checks failed, ${result.wrong} were wrong`);
+  return { micros, result };
+}
+
+/** Takes a role away and gives it back, over and over, and asks every replica as soon as each change is acknowledged. */
+async function change(
+  world: World,
+  holders: readonly KeyHolder[],
+  changes: Changes,
+  signal: AbortSignal,
+): Promise<void> {
+  const { api, organizationId, workspaceId, admin } = world;
+  const roles = [BUILT_IN_ROLE_IDS.WORKSPACE_EDITOR, BUILT_IN_ROLE_IDS.WORKSPACE_VIEWER] as const;
+  const started = performance.now();
+  const lane = async ({ memberId, secret }: KeyHolder, number: number): Promise<void> => {
+    for (let turn = 0; !signal.aborted || turn % roles.length !== 0; turn++) {
+      // Together at the rate, each lane on its own time.
+      const due = started + ((turn * holders.length + number) * 1_000) / MUTATIONS_PER_SECOND;
+      await sleep(Math.max(0, due - performance.now()));
+      const roleId = roles[turn % roles.length]!;
+      await api.bindings.setWorkspaceRole(
+        { organizationId, workspaceId, memberId, roleId },
+        { as: admin.as },
+      );
+      changes.acknowledged += 1;
+      const expected = roleId === roles[0];
+      for (const replica of api.authorizationReplicas) {
+        const { allowed } = await replica.authorize({ key: secret, permission: 'projects:create', workspaceId });
+        if (allowed !== expected) changes.stale += 1;
+      }
+    }
+  };
+  const ended = await Promise.allSettled(holders.map(lane));
+  changes.failed += ended.filter(({ status }) => status === 'rejected').length;
+}

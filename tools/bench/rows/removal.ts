@@ -1,0 +1,92 @@
+import { hashSecret, newSecret } from '@latchkey/facts';
+import { randomBytes } from 'node:crypto';
+import mongoose from 'mongoose';
+import { type Row } from '../row';
+import { newHolder, startWorld, type World } from '../suite';
+
+const TOKENS = 10_000;
+/** Of them, asked about on every replica before and after. */
+const ASKED = 200;
+const REACH_MS = 10_000;
+const INSERT = 1_000;
+
+/** A person who leaves with very many tokens. */
+export const removal: Row = {
+  name: 'removal',
+  about: `a member with ${TOKENS} tokens is removed`,
+  async run(bench) {
+    const world = await startWorld();
+    try {
+      const { api, organizationId, admin, workspaceId } = world;
+      const holder = await newHolder(world);
+      const secrets = await multiplied(world, holder.secret, TOKENS);
+      bench.log(`  ${TOKENS} tokens are in the store`);
+      const ask = (): Promise<boolean[]> =>
+        Promise.all(
+          api.authorizationReplicas.flatMap((replica) =>
+            secrets.slice(0, ASKED).map(async (key) => {
+              const question = { key, permission: 'projects:read', workspaceId };
+              return (await replica.authorize(question)).allowed;
+            }),
+          ),
+        );
+      if ((await ask()).includes(false)) throw new Error('the tokens do not work before the removal');
+      const started = performance.now();
+      await api.members.removeMember({ organizationId, memberId: holder.memberId }, { as: admin.as });
+      const acknowledgedMs = performance.now() - started;
+      const accepted = (await ask()).filter((allowed) => allowed).length;
+      const goneMs = await untilGone(world, holder.memberId, started);
+      return {
+        lines: [
+          {
+            figure: `accepted after the acknowledgement, of ${TOKENS} tokens`,
+            measured: String(accepted),
+            reach: '0',
+            good: accepted === 0,
+          },
+          { figure: 'until the removal was acknowledged', measured: `${acknowledgedMs.toFixed(0)} ms` },
+          {
+            figure: `until all ${TOKENS} tokens were gone from the store`,
+            measured: `${(goneMs / 1_000).toFixed(1)} s`,
+            reach: `≤ ${REACH_MS / 1_000} s`,
+            good: goneMs <= REACH_MS,
+          },
+        ],
+        figures: { removalAccepted: accepted, removalAcknowledgedMs: acknowledgedMs, removalTokensGoneMs: goneMs },
+      };
+    } finally {
+      await world.stop();
+    }
+  },
+};
+
+/** Copies of a token's record under other ids and hashes: making them one by one would take minutes. */
+async function multiplied({ database }: World, secret: string, times: number): Promise<string[]> {
+  const connection = await mongoose.createConnection(database.uri, { dbName: 'latchkey_key' }).asPromise();
+  const keys = connection.collection<{ _id: string; hash: string }>('keys');
+  const record = await keys.findOne({ hash: hashSecret(secret) });
+  if (!record) throw new Error('the token has no record');
+  const secrets = Array.from({ length: times - 1 }, () => newSecret('lk', 'PERSONAL', randomBytes(32)));
+  const copies = secrets.map((copy, i) => {
+    const tail = i
+      .toString(32)
+      .padStart(6, '0')
+      .replace(/[ilou]/g, (c) => ({ i: 'w', l: 'x', o: 'y', u: 'z' })[c] ?? c);
+    return { ...record, _id: record._id.slice(0, -6) + tail, hash: hashSecret(copy) };
+  });
+  for (let at = 0; at < copies.length; at += INSERT) await keys.insertMany(copies.slice(at, at + INSERT));
+  await connection.close();
+  return [secret, ...secrets];
+}
+
+/** Since `started`, ms. */
+async function untilGone({ database }: World, memberId: string, started: number): Promise<number> {
+  const connection = await mongoose.createConnection(database.uri, { dbName: 'latchkey_key' }).asPromise();
+  const live = { principalId: memberId, state: 'ACTIVE' };
+  while ((await connection.collection('keys').countDocuments(live)) > 0) {
+    if (performance.now() - started > 120_000) throw new Error('the tokens do not go');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await connection.close();
+  return performance.now() - started;
+}

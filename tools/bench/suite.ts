@@ -1,0 +1,44 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
+import { newTenant, newToken, newUser, startTestSuite, type TestMember, type TestSuite } from '@latchkey/testing';
+
+export type World = TestSuite & {
+  readonly organizationId: string;
+  readonly workspaceId: string;
+  readonly admin: TestMember;
+};
+
+export interface KeyHolder extends TestMember {
+  readonly secret: string;
+}
+
+/** Every service as a process, three replicas of key, a real database and Redis, and one organization. */
+export async function startWorld(): Promise<World> {
+  const suite = await startTestSuite({ keyReplicas: 3 });
+  const { organizationId, workspaceId, admin } = await newTenant(suite.api);
+  return { ...suite, organizationId, workspaceId, admin };
+}
+
+/** A member who may read in the workspace, with a token. */
+export async function newHolder({ api, organizationId, workspaceId, admin }: World): Promise<KeyHolder> {
+  const person = await newUser(api, `holder-${randomBytes(3).toString('hex')}`);
+  const { member } = await api.members.addMember(
+    {
+      organizationId,
+      userId: person.userId,
+      workspaceRoles: [{ workspaceId, roleId: BUILT_IN_ROLE_IDS.WORKSPACE_VIEWER }],
+    },
+    { as: admin.as },
+  );
+  if (!member) throw new Error('AddMember answered without a member');
+  const { secret } = await newToken(api, organizationId, person.as);
+  return { ...person, memberId: member.id, secret };
+}
+
+/** CPU time of a process that answers no questions, µs, from the kernel's account of it: in steps of 10 ms. */
+export function cpuMicrosOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  const TICK_MICROS = 10_000;
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MICROS;
+}
