@@ -1,17 +1,18 @@
 import { CATALOGUE_ID, type EntityKind, type FillResult, membershipHash, type Subject } from '@latchkey/coherence';
 import { type OrganizationFact } from '@latchkey/decision';
-import { type Value } from '@latchkey/facts';
+import { SharedIds, type Value, type Values } from '@latchkey/facts';
 import { type CallContext } from '@latchkey/service';
 import { type FactSource, type Organization } from './fact-source';
 import { hashesOf, knownKey } from './key';
 
 /** Reads what memory lacks from whoever owns it. */
 export function fillFrom(source: FactSource, context: () => CallContext) {
+  const ids = new SharedIds();
   return async (subject: Subject): Promise<FillResult<Value>> => {
     const ctx = context();
-    if (subject.by === 'hash') return await byHash(source, subject.hash, ctx);
+    if (subject.by === 'hash') return await byHash(source, subject.hash, ids, ctx);
     const { kind, id } = subject;
-    return result(subject, entityKind(kind), id, [], await byId(source, entityKind(kind), id, ctx));
+    return result(subject, entityKind(kind), id, [], await byId(source, entityKind(kind), id, ctx), ids);
   };
 }
 
@@ -42,15 +43,15 @@ export function looksUpKey(subject: Subject): boolean {
 }
 
 /** A membership by its person, or a key by its secret; no hash of the one looks like one of the other. */
-async function byHash(source: FactSource, hash: string, ctx: CallContext): Promise<FillResult<Value>> {
+async function byHash(source: FactSource, hash: string, ids: SharedIds, ctx: CallContext): Promise<FillResult<Value>> {
   const [organizationId = '', userId] = hash.split('/');
   const subject: Subject = { by: 'hash', hash };
   if (userId !== undefined) {
     const member = await source.findMember(organizationId, userId, ctx);
-    return result(subject, 'member', member?.id ?? '', [membershipHash(organizationId, userId)], member);
+    return result(subject, 'member', member?.id ?? '', [membershipHash(organizationId, userId)], member, ids);
   }
   const key = await source.findKey(hash);
-  return result(subject, 'key', key?._id ?? '', key ? hashesOf(key) : [], key && knownKey(key));
+  return result(subject, 'key', key?._id ?? '', key ? hashesOf(key) : [], key && knownKey(key), ids);
 }
 
 /** Only what decisions depend on is remembered. */
@@ -58,15 +59,16 @@ function organizationFact(found: Organization | undefined): OrganizationFact | u
   return found && { id: found.id, state: found.state };
 }
 
-function result(
+function result<K extends EntityKind>(
   subject: Subject,
-  kind: EntityKind,
+  kind: K,
   id: string,
   hashes: readonly string[],
-  value: Value | undefined,
+  value: Values[K] | undefined,
+  ids: SharedIds,
 ): FillResult<Value> {
   if (value === undefined) return { entities: [], absent: [subject] };
-  return { entities: [{ kind, id, hashes, within: [], value }], absent: [] };
+  return { entities: [{ kind, id, hashes, within: [], value: ids.sharing(kind, id, value) }], absent: [] };
 }
 
 const KINDS: ReadonlySet<string> = new Set<EntityKind>([

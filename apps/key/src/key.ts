@@ -70,20 +70,23 @@ export type StoredRefusal = Pick<AppErrorOptions, 'code' | 'reason' | 'message' 
 
 /** The key as decisions see it. */
 export function knownKey(record: KeyRecord): KnownKey {
-  const { kind, origin, state, organizationId, principalId, userId } = record;
-  return {
+  const { kind, origin, state, organizationId, principalId, userId, hash = '' } = record;
+  // What most keys have not comes after, not among the rest: hundreds of thousands are remembered, and room for it in each.
+  const known: KnownKey = {
     id: record._id,
     kind: origin === 'LEGACY' ? 'LEGACY' : kind,
     state: state === 'ACTIVE' && record.disableTime ? 'DISABLED' : state,
     organizationId,
     principalId,
     userId,
-    hash: record.hash ?? '',
-    ...(record.revokedBecause === 'PRINCIPAL_REMOVED' && { revokedBecause: 'PRINCIPAL_REMOVED' }),
+    hash,
+  };
+  return Object.assign(known, {
+    ...(record.revokedBecause === 'PRINCIPAL_REMOVED' && { revokedBecause: 'PRINCIPAL_REMOVED' as const }),
     ...(record.overlapEndTime && { previousUntil: record.overlapEndTime.getTime() }),
     ...(record.expireTime && { expireTime: record.expireTime.getTime() }),
     ...(record.permissions && { narrowedTo: record.permissions }),
-  };
+  });
 }
 
 /** Every hash under which the key is found. */

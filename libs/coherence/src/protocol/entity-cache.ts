@@ -7,11 +7,30 @@ export interface CacheLimits {
   readonly unknown: number;
 }
 
-interface Slot<V> {
-  readonly entity: Entity<V>;
+/** An entity as it is kept: one object with its mark, and without an array for its one hash, since there are very many. */
+class Slot<V> implements Entity<V> {
+  readonly kind: string;
+  readonly id: string;
+  readonly within: readonly string[];
+  readonly value: V;
   /** Used since the eviction hand last passed: it gets a second chance, so that a hit costs no reordering. */
-  used: boolean;
+  used = false;
+  readonly #hashes: string | readonly string[];
+
+  constructor({ kind, id, hashes, within, value }: Entity<V>) {
+    this.kind = kind;
+    this.id = id;
+    this.within = within.length === 0 ? NONE : within;
+    this.value = value;
+    this.#hashes = hashes.length === 0 ? NONE : hashes.length === 1 ? hashes[0]! : hashes;
+  }
+
+  get hashes(): readonly string[] {
+    return typeof this.#hashes === 'string' ? [this.#hashes] : this.#hashes;
+  }
 }
+
+const NONE: readonly string[] = [];
 
 /** How many used entries are passed over to make room for one, so that no single fill pays for a whole cache. */
 const MOST_CHANCES = 64;
@@ -57,14 +76,14 @@ export class EntityCache<V> implements View<V> {
     const slot = this.#byHash.get(hash);
     if (!slot) return this.#unknown.has(hashName(hash)) ? null : undefined;
     slot.used = true;
-    return slot.entity;
+    return slot;
   }
 
   byId(kind: string, id: string): Found<V> {
     const slot = this.#kinds.get(kind)?.get(id);
     if (!slot) return this.#unknown.has(nameOf(kind, id)) ? null : undefined;
     slot.used = true;
-    return slot.entity;
+    return slot;
   }
 
   find(subject: Subject): Found<V> {
@@ -76,7 +95,7 @@ export class EntityCache<V> implements View<V> {
     if (!slots) throw new Error(`no entity of kind ${entity.kind} can be cached`);
     this.#remove(slots.get(entity.id));
     this.#unknown.delete(nameOf(entity.kind, entity.id));
-    const slot: Slot<V> = { entity, used: false };
+    const slot = new Slot(entity);
     slots.set(entity.id, slot);
     for (const hash of entity.hashes) {
       this.#unknown.delete(hashName(hash));
@@ -128,7 +147,7 @@ export class EntityCache<V> implements View<V> {
 
   #remove(slot: Slot<V> | undefined): void {
     if (!slot) return;
-    const { kind, id, hashes, within } = slot.entity;
+    const { kind, id, hashes, within } = slot;
     this.#kinds.get(kind)?.delete(id);
     for (const hash of hashes) if (this.#byHash.get(hash) === slot) this.#byHash.delete(hash);
     for (const container of within) {

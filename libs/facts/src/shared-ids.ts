@@ -1,0 +1,48 @@
+import { type Values } from './values';
+
+/** Of organizations, workspaces and roles. Beyond it they are told anew: a little more memory, and nothing else. */
+const MOST = 100_000;
+
+/**
+ * Gives equal ids one string. Each fact comes with strings of its own, and a million members name the same few
+ * organizations, workspaces and roles.
+ */
+export class SharedIds {
+  readonly #ids = new Map<string, string>();
+
+  /** The same value, with shared strings for what many name, and `id` for its own. */
+  sharing<K extends keyof Values>(kind: K, id: string, value: Values[K]): Values[K] {
+    return this.#sharing(kind, id, value) as Values[K];
+  }
+
+  #sharing(kind: keyof Values, id: string, value: Values[keyof Values]): Values[keyof Values] {
+    switch (kind) {
+      case 'key': {
+        const key = value as Values['key'];
+        return { ...key, organizationId: this.#of(key.organizationId) };
+      }
+      case 'member':
+      case 'workspace': {
+        const owned = value as Values['member' | 'workspace'];
+        return { ...owned, id, organizationId: this.#of(owned.organizationId) };
+      }
+      case 'binding': {
+        const { organizationRoleId, workspaceRoles } = value as Values['binding'];
+        return {
+          organizationRoleId: organizationRoleId && this.#of(organizationRoleId),
+          workspaceRoles: new Map([...workspaceRoles].map(([at, role]) => [this.#of(at), this.#of(role)])),
+        };
+      }
+      default:
+        return value;
+    }
+  }
+
+  #of(id: string): string {
+    const known = this.#ids.get(id);
+    if (known !== undefined) return known;
+    if (this.#ids.size >= MOST) this.#ids.clear();
+    this.#ids.set(id, id);
+    return id;
+  }
+}
