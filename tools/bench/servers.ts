@@ -30,7 +30,10 @@ export async function startEcho(bench: Bench, codec: EchoStart['codec']): Promis
   return { name: codec === 'messages' ? 'echo' : 'echo of bytes', process, port, checked: false };
 }
 
-export async function startGenerator(bench: Bench, options: Pick<GeneratorStart, 'about' | 'questions'> & Partial<Pick<GeneratorStart, 'tls'>>): Promise<Measured> {
+export async function startGenerator(
+  bench: Bench,
+  options: Pick<GeneratorStart, 'about' | 'questions'> & Partial<Pick<GeneratorStart, 'tls'>>,
+): Promise<Measured> {
   const generator = await bench.start({ program: 'generate', core: GENERATOR_CORE });
   const start: GeneratorStart = { root: bench.root, tls: await bench.tls('ops'), ...options };
   await generator.ask('start', start);

@@ -5,6 +5,8 @@ import { shown, spreadOf } from '../statistics';
 import { startEcho, startGenerator, startLatchkey } from '../servers';
 
 const REACH = 1.25;
+/** Of a few seconds on whatever machine: finds what has become dearer by much. */
+const REACH_SHORT = 1.5;
 const REQUESTS = 10_000;
 
 /** What Authorize costs beside a service that does nothing. */
@@ -28,6 +30,7 @@ export const authorize: Row = {
     const micros = (runs: readonly Run[]) => spreadOf(runs.map((run) => run.micros));
     const against = (others: readonly Run[]) => spreadOf(ours.map((run, i) => run.micros / others[i]!.micros));
     const ratio = against(echos);
+    const reach = bench.short ? REACH_SHORT : REACH;
     const perSecond = spreadOf(ours.map(({ result }) => result.perSecond));
     const p50 = spreadOf(ours.map(({ result }) => result.p50));
     const p99 = spreadOf(ours.map(({ result }) => result.p99));
@@ -36,8 +39,8 @@ export const authorize: Row = {
         {
           figure: 'Authorize to echo, server CPU',
           measured: shown(ratio),
-          reach: `≤ ${REACH}`,
-          good: ratio.median <= REACH,
+          reach: `≤ ${reach}`,
+          good: ratio.median <= reach,
         },
         { figure: 'Authorize, server CPU', measured: `${shown(micros(ours), 1)} µs` },
         { figure: 'echo, server CPU', measured: `${shown(micros(echos), 1)} µs` },

@@ -144,10 +144,7 @@ async function change(
       const due = started + ((turn * holders.length + number) * 1_000) / MUTATIONS_PER_SECOND;
       await sleep(Math.max(0, due - performance.now()));
       const roleId = roles[turn % roles.length]!;
-      await api.bindings.setWorkspaceRole(
-        { organizationId, workspaceId, memberId, roleId },
-        { as: admin.as },
-      );
+      await api.bindings.setWorkspaceRole({ organizationId, workspaceId, memberId, roleId }, { as: admin.as });
       changes.acknowledged += 1;
       const expected = roleId === roles[0];
       for (const replica of api.authorizationReplicas) {
