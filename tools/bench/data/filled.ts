@@ -59,7 +59,11 @@ export async function filledReplica({ mongoUri, redisUrl, dataset }: FilledOptio
   };
   return {
     judge: it,
-    holders: { parameters: coherence.parameters, open: (process, stream) => replica.openHolder(process, stream) },
+    holders: {
+      parameters: coherence.parameters,
+      open: replica.openHolder.bind(replica),
+      used: () => undefined,
+    },
     brand: BRAND,
     fill: async (from, to) => {
       // The workspaces, so that no question of the measured time has to wait for one.
