@@ -1,5 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Link, type LinkState, openLink, type ServiceProcess, startRedis, type TestSuite } from '@latchkey/testing';
+import {
+  type Link,
+  type LinkState,
+  openLink,
+  type ServiceProcess,
+  startRedis,
+  type TestSuite,
+} from '@latchkey/testing';
 import { Redis } from 'ioredis';
 import { now } from './clock';
 import { between, oneOf, type Random } from './random';
