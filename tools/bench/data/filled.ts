@@ -1,5 +1,5 @@
 import { ENTITY_KINDS, LiveReplica, openCoherence } from '@latchkey/coherence';
-import { judge, type Judge, type Value } from '@latchkey/facts';
+import { judge, type Judge, Usage, type Value } from '@latchkey/facts';
 import { createLogger, systemContext } from '@latchkey/service';
 import { type Holders } from '../../../apps/key/src/deps';
 import { fillFrom } from '../../../apps/key/src/fill';
@@ -27,6 +27,7 @@ export interface Filled {
 
 const AT_ONCE = 64;
 const LEASE_MS = 5_000;
+const USAGE_MS = 10_000;
 
 export async function filledReplica({ mongoUri, redisUrl, dataset }: FilledOptions): Promise<Filled> {
   const log = createLogger({ name: 'bench', level: 'warn' });
@@ -48,7 +49,12 @@ export async function filledReplica({ mongoUri, redisUrl, dataset }: FilledOptio
     check: replica.check.bind(replica),
     now: (clock: Parameters<typeof replica.now>[0]) => replica.now(clock) ?? Date.now(),
   };
-  const it = judge({ memory, brand: BRAND });
+  // Gathered as in production; written nowhere.
+  const usage = new Usage({ write: () => Promise.resolve(), log, everyMs: USAGE_MS });
+  usage.start();
+  stops.push(() => usage.stop());
+  const used = (keyId: string, nowMs: number): void => usage.note(keyId, nowMs);
+  const it = judge({ memory, brand: BRAND, used });
   const fillOne = async (member: number): Promise<void> => {
     facts.open(member);
     const random = randomOf(member);
@@ -61,8 +67,8 @@ export async function filledReplica({ mongoUri, redisUrl, dataset }: FilledOptio
     judge: it,
     holders: {
       parameters: coherence.parameters,
-      open: replica.openHolder.bind(replica),
-      used: () => undefined,
+      open: (process, caller, stream) => replica.openHolder(process, caller, stream),
+      used,
     },
     brand: BRAND,
     fill: async (from, to) => {
