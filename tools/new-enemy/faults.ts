@@ -102,7 +102,7 @@ export class Faults {
   /** For a moment, or for so long that its lease is over and it wakes up with questions of long ago. */
   async #stop(process: ServiceProcess): Promise<void> {
     const short = this.#random() < 0.7;
-    const forMs = short ? between(this.#random, 10, 400) : between(this.#random, this.#leaseMs, 2 * this.#leaseMs);
+    const forMs = short ? between(this.#random, 10, 400) : between(this.#random, this.#leaseMs, 1.5 * this.#leaseMs);
     await this.#record('stop', `${process.name} stopped (SIGSTOP)`, async () => {
       process.signal('SIGSTOP');
       try {
@@ -125,7 +125,7 @@ export class Faults {
     const how = state === 'delayed' ? `delayed by ${delayMs.toFixed(0)} ms` : state;
     await this.#record(fault, `the database link of key3 ${how}`, async () => {
       this.#link?.set(state, delayMs);
-      await sleep(between(this.#random, 100, 2 * this.#leaseMs));
+      await sleep(between(this.#random, 100, 1.5 * this.#leaseMs));
       this.#link?.set('open');
     });
   }

@@ -24,7 +24,7 @@ const { values } = parseArgs({
     fault: { type: 'string', multiple: true, default: ['none'] },
     seconds: { type: 'string' },
     seed: { type: 'string', default: '1' },
-    lanes: { type: 'string', default: '10' },
+    lanes: { type: 'string', default: '6' },
     pause: { type: 'string', default: '3' },
     'without-barrier': { type: 'boolean', default: false },
     history: { type: 'string', default: '.cache/new-enemy-violations.jsonl' },

@@ -51,6 +51,8 @@ export interface Run {
   readonly tallies: Tallies;
   readonly broken: readonly FaultRecord[];
   readonly seconds: number;
+  /** What has ended it before it was through, if something has. */
+  readonly endedBy?: unknown;
 }
 
 export function summarize(run: Run): { text: string[]; verdict: Verdict; good: boolean } {
@@ -76,6 +78,7 @@ export function summarize(run: Run): { text: string[]; verdict: Verdict; good: b
     seconds: Math.round(run.seconds),
   };
   const problems = withoutBarrier ? withoutViolations(run) : problemsOf(run, verdict);
+  if (run.endedBy !== undefined) problems.unshift(`ended early: ${String(run.endedBy)}`);
   const told = withoutBarrier ? [] : tallies.violations.slice(0, TOLD);
   const text = [
     header(

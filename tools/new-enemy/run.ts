@@ -35,8 +35,8 @@ export interface NewEnemyOptions {
 
 const REPLICAS = { keyReplicas: 3, roleReplicas: 2 } as const;
 const LEASE_MS = 5_000;
-/** Short, so that what a fault holds up goes on soon. */
-const LEASE_UNDER_FAULTS_MS = 2_000;
+/** Short, so that what a fault holds up goes on soon; a quarter of it is what writers wait for a bump, on a busy machine too. */
+const LEASE_UNDER_FAULTS_MS = 4_000;
 const PROGRESS_MS = 10_000;
 /** How many times its share a kind may have to show what it has to. */
 const MORE = 10;
@@ -48,11 +48,11 @@ export async function runNewEnemy(options: NewEnemyOptions): Promise<Run> {
   const suite = await startTestSuite(suiteOptions(options));
   const { log } = options;
   try {
-    return await new Campaign(suite, options).run();
-  } catch (error) {
+    const run = await new Campaign(suite, options).run();
+    if (run.endedBy === undefined) return run;
     for (const { name, logFile } of Object.values(suite.processes))
       for (const line of faultsLoggedIn(logFile)) log(`${name}: ${line}`);
-    throw error;
+    return run;
   } finally {
     await suite.stop();
   }
@@ -120,6 +120,7 @@ class Campaign {
     log('racing');
     const progress = setInterval(() => log(`${this.#races} of ${races} races, ${this.#checks} checks`), PROGRESS_MS);
     this.#lookout.start();
+    let endedBy: unknown;
     try {
       for (const [index, fault] of faults.entries()) {
         if (this.#failed) break;
@@ -127,6 +128,9 @@ class Campaign {
         const share = Math.ceil(races / kinds.length / faults.length);
         await this.#phase(fault, lanes, share, begun + (limitMs * (index + 1)) / faults.length);
       }
+    } catch (error) {
+      // What was seen until then is told all the same.
+      endedBy = error;
     } finally {
       clearInterval(progress);
       await this.#lookout.stop();
@@ -143,6 +147,7 @@ class Campaign {
       tallies: this.#tallies,
       broken: this.#faults.history,
       seconds: (performance.now() - begun) / 1_000,
+      ...(endedBy !== undefined && { endedBy }),
     };
   }
 

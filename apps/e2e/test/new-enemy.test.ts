@@ -11,7 +11,7 @@ const SHORT: NewEnemyOptions = {
   faults: ['none'],
   seed: 4,
   withoutBarrier: false,
-  lanes: 10,
+  lanes: 6,
   pauses: { batchMs: 2, unaryMs: 1, sdkMs: 10 },
   log: () => undefined,
 };

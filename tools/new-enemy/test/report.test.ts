@@ -106,6 +106,7 @@ const read = (checks: CheckRecord[]): CheckRecord[] => checks.map((each) => ({ .
 const only = (...answers: string[]): CheckRecord[] => GOOD.filter(({ answer }) => answers.includes(answer));
 
 test.each([
+  ['that something has ended early', run([judged(GOOD)], { endedBy: new Error('the database is gone') })],
   ['with a stale accept', run([judged([...GOOD, check(21, 22)])])],
   ['in which memory was never asked', run([judged(read(GOOD))])],
   ['in which nobody looked', run([judged([])])],
