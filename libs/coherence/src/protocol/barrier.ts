@@ -43,6 +43,8 @@ export class Barrier<T> {
   #queue: Pending<T>[] = [];
   #bump: { readonly ticket: number; readonly sent: Clock; readonly pending: Pending<T>[] } | undefined;
   #bumpAgainMono = -Infinity;
+  /** Attempts in a row that were not answered in time. */
+  #givenUp = 0;
   readonly #waits = new Map<T, BarrierWait>();
   #macKey = '';
   #remembered: Watermark | undefined;
@@ -75,7 +77,10 @@ export class Barrier<T> {
   }
 
   tick(clock: Clock): BarrierEffect<T>[] {
-    if (this.#bump && clock.mono - this.#bump.sent.mono > patience(this.#options.parameters)) this.#giveUpBump();
+    if (this.#bump && clock.mono - this.#bump.sent.mono > patience(this.#options.parameters, this.#givenUp)) {
+      this.#givenUp += 1;
+      this.#giveUpBump();
+    }
     this.#sendBump(clock);
     this.#release(clock);
     const { pollMs } = this.#options.parameters;
@@ -93,6 +98,7 @@ export class Barrier<T> {
     const bump = this.#bump;
     // An answer to an attempt already given up: the next one has begun, and it restarts both the list and the wait.
     if (bump?.ticket !== ticket) return [];
+    this.#givenUp = 0;
     if (document) {
       this.#bumped(bump.pending, document, this.#ablations.waitFromSend ? bump.sent : clock);
       this.#release(clock);

@@ -26,6 +26,8 @@ export class Joins {
   readonly #identify: () => string;
   #joining: Joining | undefined;
   #notBeforeMono = -Infinity;
+  /** Attempts in a row that were not answered in time. */
+  #givenUp = 0;
   /** Incarnation → the ticket of the `leave` that is under way for it. */
   readonly #abandoned = new Map<string, number | undefined>();
 
@@ -36,8 +38,11 @@ export class Joins {
 
   /** An attempt, where one is due: always under a new id. */
   next(clock: Clock, remembered: Watermark | undefined, ticketed: () => number): StoreRequest | undefined {
-    if (this.#joining && clock.mono - this.#joining.sent.mono < patience(this.#parameters)) return undefined;
+    if (this.#joining && clock.mono - this.#joining.sent.mono < patience(this.#parameters, this.#givenUp)) {
+      return undefined;
+    }
     if (clock.mono < this.#notBeforeMono) return undefined;
+    if (this.#joining) this.#givenUp += 1;
     this.abandon();
     const joining = { ticket: ticketed(), id: this.#identify(), sent: clock };
     this.#joining = joining;
@@ -51,6 +56,7 @@ export class Joins {
     const joining = this.#joining;
     if (joining?.ticket !== ticket) return undefined;
     this.#joining = undefined;
+    this.#givenUp = 0;
     return joining;
   }
 

@@ -28,9 +28,15 @@ export function fillDeadline(parameters: Parameters): number {
   return parameters.leaseMs / 2 - parameters.pollMs / 4;
 }
 
-/** After this long without an answer a request is given up and made anew; a late answer is then still harmless. */
-export function patience(parameters: Parameters): number {
-  return parameters.leaseMs / 4;
+/** How often patience doubles at most. */
+const MOST_DOUBLINGS = 3;
+
+/**
+ * After this long without an answer a request is given up and made anew; a late answer is then still harmless. Twice as long after
+ * each attempt that was given up before it: a database that has become slow goes on with those, and must get a chance to answer one.
+ */
+export function patience({ leaseMs }: Parameters, givenUp = 0): number {
+  return (leaseMs / 4) * 2 ** Math.min(givenUp, MOST_DOUBLINGS);
 }
 
 /** How far the wall clock may run ahead of the monotonic one before a machine counts as having been suspended. */
