@@ -49,6 +49,7 @@ type LatchkeyError = AppError;
 const MEMORY: CacheLimits = { entitiesPerKind: 200_000, unknown: 100_000 };
 const DEADLINE_MS = 2_000;
 const MOST_IN_A_BATCH = 100;
+const READY_POLL_MS = 5;
 /** How often the use of keys is reported, for their last-used times, ms. */
 const USAGE_MS = 30_000;
 
@@ -69,7 +70,6 @@ export class LatchkeyClient {
   readonly #usage: Usage;
   readonly #deadlineMs: number;
   #judge: { readonly brand: string; readonly judge: Judge } | undefined;
-  readonly #waiting = new Set<() => void>();
 
   constructor({ address, tls, memory = MEMORY, deadlineMs = DEADLINE_MS, log }: LatchkeyOptions) {
     this.#deadlineMs = deadlineMs;
@@ -79,7 +79,6 @@ export class LatchkeyClient {
       connection: this.#connection,
       limits: memory,
       onChange: (change) => {
-        if (change.what === 'leased') for (const resume of this.#waiting) resume();
         if (change.what === 'refused') log?.info({ err: change.error }, 'key lends no right to answer; trying again');
         else log?.debug({ change: change.what }, 'the right to answer from memory');
       },
@@ -115,20 +114,12 @@ export class LatchkeyClient {
 
   /** Resolves when questions are answered from memory. @throws LatchkeyError UNAVAILABLE when that is not so in time */
   async ready(withinMs: number = this.#deadlineMs): Promise<void> {
-    if (this.leased) return;
-    await new Promise<void>((resolve, reject) => {
-      const settle = (outcome: () => void) => (): void => {
-        clearTimeout(timer);
-        this.#waiting.delete(won);
-        outcome();
-      };
-      const won = settle(resolve);
-      const timer = setTimeout(
-        settle(() => reject(notLeased())),
-        withinMs,
-      );
-      this.#waiting.add(won);
-    });
+    const end = performance.now() + withinMs;
+    // Looked at rather than listened for: a lease may run out and be renewed before anybody is told.
+    while (!this.leased) {
+      if (performance.now() >= end) throw notLeased();
+      await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
+    }
   }
 
   /**
