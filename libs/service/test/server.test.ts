@@ -59,6 +59,7 @@ describe('health', () => {
   test('follows setServing and the store behind ready(), for the server and each service', async () => {
     const server = await world.start();
     const watch = watchHealth(server.address, 'latchkey.identity.v1.WorkspaceService');
+    await eventually(() => expect(watch.seen).toEqual(['SERVING']));
     const files = world.pki.files('worker');
     expect(await notServing(server.address, files)).toBeUndefined();
     server.setServing(false);
@@ -68,13 +69,8 @@ describe('health', () => {
     await eventually(async () => expect(await notServing(server.address, files)).toBeDefined());
     world.does.ready = () => Promise.resolve();
     await eventually(async () => expect(await notServing(server.address, files)).toBeUndefined());
-    expect(watch.seen.filter((status, i) => status !== watch.seen[i - 1])).toEqual([
-      'SERVING',
-      'NOT_SERVING',
-      'SERVING',
-      'NOT_SERVING',
-      'SERVING',
-    ]);
+    const changes = ['SERVING', 'NOT_SERVING', 'SERVING', 'NOT_SERVING', 'SERVING'];
+    await eventually(() => expect(watch.seen.filter((status, i) => status !== watch.seen[i - 1])).toEqual(changes));
   });
 
   test('a server whose store is not there yet starts, and says that it is not ready', async () => {

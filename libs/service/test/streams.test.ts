@@ -102,22 +102,21 @@ describe('a stream', () => {
   });
 
   test('too many are shed with a retry hint, and one that ends makes room', async () => {
-    world.does.stream = () => recorded().handler;
+    const opened = recorded();
+    world.does.stream = () => opened.handler;
     const { address } = await world.start({ limits: { streams: 1 } });
     const first = openStream(address);
     first.call.write(RELEASE);
-    await sleep(100);
+    await eventually(() => expect(opened.told).toEqual(['received']));
     const second = openStream(address);
     second.listen();
     expect(await second.refusal()).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'TOO_MANY_STREAMS' });
     first.call.cancel();
-    await eventually(async () => {
-      const { told, handler } = recorded();
-      world.does.stream = () => handler;
-      openStream(address).call.write(RELEASE);
-      await sleep(50);
-      expect(told).toEqual(['received']);
-    });
+    await eventually(() => expect(opened.told).toEqual(['received', 'closed']));
+    const { told, handler } = recorded();
+    world.does.stream = () => handler;
+    openStream(address).call.write(RELEASE);
+    await eventually(() => expect(told).toEqual(['received']));
   });
 
   test('is told when its time is over', async () => {
@@ -131,7 +130,11 @@ describe('a stream', () => {
   test('ends with UNAVAILABLE when the server stops, after what comes before the end', async () => {
     const order: string[] = [];
     const { handler } = recorded();
-    world.does.stream = () => ({ ...handler, closed: () => void order.push('closed') });
+    world.does.stream = () => ({
+      ...handler,
+      received: () => void order.push('received'),
+      closed: () => void order.push('closed'),
+    });
     const server = await world.start({
       beforeEnd: () => {
         order.push('before the end');
@@ -141,10 +144,10 @@ describe('a stream', () => {
     const { call, refusal, listen } = openStream(server.address);
     listen();
     call.write(RELEASE);
-    await sleep(100);
+    await eventually(() => expect(order).toEqual(['received']));
     await server.stop();
     expect(await refusal()).toMatchObject({ code: 'UNAVAILABLE', reason: 'STOPPING' });
-    expect(order).toEqual(['before the end', 'closed']);
+    expect(order).toEqual(['received', 'before the end', 'closed']);
   });
 
   test('for an actor does not start: streams are between services', async () => {
