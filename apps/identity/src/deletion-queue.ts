@@ -1,6 +1,6 @@
 import { encodeUserDeletion, QUEUE_PREFIX, USER_DELETION_QUEUE } from '@latchkey/events';
 import { type eventsV1 } from '@latchkey/proto';
-import { type Logger } from '@latchkey/service';
+import { type Logger, reconnectAfterMs } from '@latchkey/service';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { queueUnavailable } from './errors';
@@ -18,7 +18,6 @@ export interface DeletionQueue {
 /** How long one add may take, ms. */
 const ADD_LIMIT_MS = 2_000;
 const CLOSE_LIMIT_MS = 2_000;
-const LONGEST_RECONNECT_MS = 2_000;
 
 /** Retries of one job: about five minutes. After the last, the job stays as failed, and the reconciler adds another. */
 const JOB_OPTIONS = {
@@ -34,7 +33,7 @@ export function deletionQueue(redisUrl: string, log: Logger): DeletionQueue {
     maxRetriesPerRequest: 1,
     enableOfflineQueue: false,
     connectTimeout: 5_000,
-    retryStrategy: (times) => Math.min(100 * 2 ** Math.min(times, 10), LONGEST_RECONNECT_MS),
+    retryStrategy: reconnectAfterMs,
   });
   let reachable = true;
   const unreachable = (err: Error) => {

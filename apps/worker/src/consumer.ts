@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidEventError, parseUserDeletion, QUEUE_PREFIX, USER_DELETION_QUEUE } from '@latchkey/events';
 import { type eventsV1 } from '@latchkey/proto';
-import { type Logger } from '@latchkey/service';
+import { type Logger, reconnectAfterMs } from '@latchkey/service';
 import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 
@@ -21,7 +21,6 @@ const STALLED_INTERVAL_MS = 5_000;
 /** How many deaths a job survives. Each may be a deployment's, not the job's fault. */
 const MAX_STALLED = 10;
 const RESTART_MS = 1_000;
-const LONGEST_RECONNECT_MS = 2_000;
 /** For running jobs to end on a stop, ms; what does not is taken up by another worker. */
 const FINISH_MS = 8_000;
 const LET_GO_MS = 1_000;
@@ -31,7 +30,7 @@ export function startConsumer(redisUrl: string, handle: Handler, log: Logger): C
   const redis = new OwnedRedis(redisUrl, {
     // Consumers wait for Redis; it is the producers that fail fast.
     maxRetriesPerRequest: null,
-    retryStrategy: (times) => Math.min(100 * 2 ** Math.min(times, 10), LONGEST_RECONNECT_MS),
+    retryStrategy: reconnectAfterMs,
   });
   let reachable = true;
   const unreachable = (err: Error): void => {

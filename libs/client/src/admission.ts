@@ -73,10 +73,3 @@ function refusal({ reason }: Decision, { permission, workspaceId = '', organizat
       return new AppError({ code: 'UNAUTHENTICATED', reason, message: 'the key is not accepted' });
   }
 }
-
-const BEARER = /^bearer ([\x21-\x7e]+)$/i;
-
-/** The key of an `authorization` header. */
-export function bearerOf(header: string | undefined): string | undefined {
-  return header === undefined ? undefined : BEARER.exec(header)?.[1];
-}

@@ -1,6 +1,6 @@
 import * as grpc from '@grpc/grpc-js';
-import { AppError, toAppError, toStatus } from '@latchkey/service';
-import { admit, bearerOf, type PermissionRule } from './admission';
+import { AppError, bearerOf, toAppError, toStatus } from '@latchkey/service';
+import { admit, type PermissionRule } from './admission';
 import { type LatchkeyClient } from './client';
 
 /** What a method takes. `workspaceId` and `organizationId` find the place in the request message. */

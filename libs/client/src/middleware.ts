@@ -1,6 +1,6 @@
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type AppError, toAppError } from '@latchkey/service';
-import { admit, bearerOf, type PermissionRule } from './admission';
+import { type AppError, bearerOf, toAppError } from '@latchkey/service';
+import { admit, type PermissionRule } from './admission';
 import { type LatchkeyClient } from './client';
 
 export interface HttpOptions {

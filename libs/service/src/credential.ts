@@ -27,8 +27,13 @@ export function credentialOf(metadata: Metadata): Credential | undefined {
   return authorization.length > 0 ? bearer(String(authorization[0])) : user(String(asserted[0]));
 }
 
+/** The key of an `authorization` header; undefined for none and for what is no bearer's. */
+export function bearerOf(header: string | undefined): string | undefined {
+  return header === undefined ? undefined : BEARER.exec(header)?.[1];
+}
+
 function bearer(value: string): Credential {
-  const secret = BEARER.exec(value)?.[1];
+  const secret = bearerOf(value);
   if (!secret) throw malformed(`${AUTHORIZATION_KEY} must be 'Bearer <key>'`);
   if (secret.length > MAX_KEY_BYTES) {
     throw new AppError({ code: 'UNAUTHENTICATED', reason: 'MALFORMED_KEY', message: 'the key is not accepted' });

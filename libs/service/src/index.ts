@@ -50,6 +50,9 @@ export {
   within,
 } from './client';
 export { dialer } from './dial';
+export { reconnectAfterMs } from './reconnect';
+export { deadlineExceeded } from './lifetime';
+export { bearerOf } from './credential';
 export { type TlsFiles } from './tls';
 export { createLogger, type Logger, type LoggerOptions, type LogLevel } from './logger';
 export { masked } from './secrets';

@@ -1,10 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { type Logger } from '@latchkey/service';
+import { type Logger, reconnectAfterMs } from '@latchkey/service';
 import { Redis } from 'ioredis';
 import { type Authenticator, type Broadcast, type SignedBroadcast } from '../protocol';
 
 const CHANNEL = 'latchkey:epoch';
-const LONGEST_RECONNECT_MS = 2_000;
 /** The largest message that is looked at, characters. */
 const LONGEST_MESSAGE = 1 << 20;
 
@@ -21,7 +20,7 @@ export function openEpochChannel(redisUrl: string, log: Logger): EpochChannel {
   const options = {
     maxRetriesPerRequest: 1,
     connectTimeout: 5_000,
-    retryStrategy: (times: number) => Math.min(100 * 2 ** Math.min(times, 10), LONGEST_RECONNECT_MS),
+    retryStrategy: reconnectAfterMs,
   };
   // A publisher that waits would deliver what nobody waits for any more; a subscriber has to wait for its connection.
   const publisher = new Redis(redisUrl, { ...options, enableOfflineQueue: false });

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
+import { reconnectAfterMs } from '@latchkey/service';
 import { Redis } from 'ioredis';
 import { type Watermark } from '../protocol';
 import { HMAC } from './epoch-channel';
 import { higher, type MarkPlace, parsedMark } from './mark-place';
 
-const LONGEST_RECONNECT_MS = 2_000;
 /** For one answer, ms. Nobody waits for a mark. */
 const COMMAND_MS = 1_500;
 
@@ -14,7 +14,7 @@ export function openMarkRedis(redisUrl: string): Redis {
     maxRetriesPerRequest: 1,
     connectTimeout: COMMAND_MS,
     commandTimeout: COMMAND_MS,
-    retryStrategy: (times) => Math.min(100 * 2 ** Math.min(times, 10), LONGEST_RECONNECT_MS),
+    retryStrategy: reconnectAfterMs,
   });
   // Without a listener the library prints it; whoever wants something of Redis hears of it anyway.
   redis.on('error', () => undefined);
