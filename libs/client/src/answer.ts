@@ -1,6 +1,6 @@
-import { type Actor, type Verdict } from '@latchkey/facts';
+import { type Verdict } from '@latchkey/facts';
 import { keyV1 } from '@latchkey/proto';
-import { AppError } from '@latchkey/service';
+import { AppError, type Principal } from '@latchkey/service';
 
 /** May the holder of this key do this, here? */
 export interface Question {
@@ -22,7 +22,7 @@ export interface Decision {
   /** Names this decision. Unique. */
   readonly decisionId: string;
   /** Who acts. Only for a known key. */
-  readonly principal?: Actor;
+  readonly principal?: Principal;
   /** When a legacy key ends that still works. */
   readonly legacySunset?: Date;
   /** `memory`: decided in this process, without I/O or with the read of a fact; `server`: asked of a replica of key. */
@@ -40,8 +40,24 @@ export function fromVerdict({ allowed, reason, decisionId, principal, legacySuns
   };
 }
 
-/** @throws AppError INTERNAL for an answer that contradicts itself: it is none */
-export function fromResponse({ allowed, reason, decisionId, principal, legacy }: keyV1.AuthorizeResponse): Decision {
+/** @throws AppError INTERNAL for an answer that contradicts itself */
+export function fromResponse(response: keyV1.AuthorizeResponse): Decision {
+  const { allowed, decisionId, principal, legacy } = response;
+  return {
+    allowed,
+    reason: reasonOf(response),
+    decisionId,
+    principal: principal && principalOf(principal, true),
+    legacySunset: legacy?.sunsetTime,
+    source: 'server',
+  };
+}
+
+/**
+ * Why key has answered so, by its name in the contract without the prefix.
+ * @throws AppError INTERNAL where `allowed` and the reason do not say the same: such an answer is none
+ */
+export function reasonOf({ allowed, reason }: Pick<keyV1.AuthorizeResponse, 'allowed' | 'reason'>): Decision['reason'] {
   if (allowed !== (reason === keyV1.DecisionReason.ALLOWED)) {
     throw new AppError({
       code: 'INTERNAL',
@@ -49,14 +65,14 @@ export function fromResponse({ allowed, reason, decisionId, principal, legacy }:
       message: `key answered allowed: ${allowed} with the reason ${reason}`,
     });
   }
-  return {
-    allowed,
-    reason: reason.replace(/^DECISION_REASON_/, '') as Decision['reason'],
-    decisionId,
-    principal: principal && { ...principal, viaKey: true },
-    legacySunset: legacy?.sunsetTime,
-    source: 'server',
-  };
+  return reason.replace(/^DECISION_REASON_/, '') as Decision['reason'];
+}
+
+export function principalOf(
+  { organizationId, principalId, userId, keyId, narrowed }: keyV1.Principal,
+  viaKey: boolean,
+): Principal {
+  return { organizationId, principalId, userId, keyId, viaKey, narrowed };
 }
 
 /** Whether the question keeps the limits of AuthorizeRequest for certain. One that does not is the server's to refuse. */

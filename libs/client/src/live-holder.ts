@@ -26,8 +26,7 @@ export interface LiveHolderOptions {
 }
 
 export type HolderChange =
-  | { readonly what: 'leased'; readonly brand: string }
-  | { readonly what: 'lost' }
+  | { readonly what: 'leased' | 'lost' }
   /** Another attempt follows. */
   | { readonly what: 'refused'; readonly error: AppError };
 
@@ -91,10 +90,6 @@ export class LiveHolder implements Memory {
   /** Whether it may answer at this moment. */
   get serving(): boolean {
     return this.#holder.mayServe(this.#clock());
-  }
-
-  get size(): number {
-    return this.#holder.cache.size;
   }
 
   now(clock: Clock): number {
@@ -236,7 +231,7 @@ export class LiveHolder implements Memory {
     const leased = !this.#closed && this.serving;
     if (leased === this.#leased) return;
     this.#leased = leased;
-    this.#options.onChange?.(leased ? { what: 'leased', brand: this.#brand } : { what: 'lost' });
+    this.#options.onChange?.({ what: leased ? 'leased' : 'lost' });
   }
 
   #newHolder(parameters: Parameters): Holder<Waiter, Value> {

@@ -1,11 +1,6 @@
-import { keyV1 } from '@latchkey/proto';
-import {
-  type CallContext,
-  type Guard,
-  type GuardOutcome,
-  type Principal,
-  type PromisedClient,
-} from '@latchkey/service';
+import { type keyV1 } from '@latchkey/proto';
+import { type CallContext, type Guard, type GuardOutcome, type PromisedClient } from '@latchkey/service';
+import { principalOf, reasonOf } from './answer';
 
 export interface RemoteGuardOptions {
   /** key's AuthorizationService. */
@@ -66,20 +61,7 @@ interface Answer {
   readonly principal: keyV1.Principal | undefined;
 }
 
-const PREFIX = 'DECISION_REASON_';
-
 function outcomeOf({ allowed, reason, principal }: Answer, viaKey: boolean): GuardOutcome {
-  // Both must say so: an answer that contradicts itself is none.
-  if (allowed !== (reason === keyV1.DecisionReason.ALLOWED)) {
-    throw new Error(`key answered allowed: ${allowed} with the reason ${reason}`);
-  }
-  const name = reason.startsWith(PREFIX) ? reason.slice(PREFIX.length) : reason;
-  return { allowed, reason: name, ...(principal && { principal: principalOf(principal, viaKey) }) };
-}
-
-function principalOf(
-  { organizationId, principalId, userId, keyId, narrowed }: keyV1.Principal,
-  viaKey: boolean,
-): Principal {
-  return { organizationId, principalId, userId, keyId, viaKey, narrowed };
+  const outcome = { allowed, reason: reasonOf({ allowed, reason }) };
+  return { ...outcome, ...(principal && { principal: principalOf(principal, viaKey) }) };
 }

@@ -9,10 +9,11 @@ import {
   type Question,
   type Reason,
 } from '@latchkey/decision';
+import { type Principal } from '@latchkey/service';
 import { type Depth, factsByKey, factsByUser, type Loaded } from './facts-of';
 import { fromMemory } from './known';
 import { hashSecret, parseSecret } from './secret';
-import { type Actor, type KnownKey, type Value } from './values';
+import { type KnownKey, type Value } from './values';
 
 /** What came of a question. */
 export interface Verdict {
@@ -21,7 +22,7 @@ export interface Verdict {
   /** Process prefix and counter, and how it was found: `m` from memory alone, `r` after facts were read. */
   readonly decisionId: string;
   /** Known keys and members only. */
-  readonly principal?: Actor;
+  readonly principal?: Principal;
   /** When a legacy key ends that still works, epoch ms. */
   readonly legacySunset?: number;
 }
@@ -156,13 +157,13 @@ export function judge({ memory, brand, used = () => undefined }: JudgeOptions): 
 }
 
 /** A key that is not bound yet is not known to anyone outside. */
-function holder(key: KnownKey | undefined): Actor | undefined {
+function holder(key: KnownKey | undefined): Principal | undefined {
   if (key === undefined || key.state === 'PENDING') return undefined;
   const { organizationId, principalId, userId, id, narrowedTo } = key;
   return { organizationId, principalId, userId, keyId: id, viaKey: true, narrowed: narrowedTo !== undefined };
 }
 
-function member({ principal }: Facts): Actor | undefined {
+function member({ principal }: Facts): Principal | undefined {
   if (principal === undefined) return undefined;
   const { organizationId, id, userId } = principal;
   return { organizationId, principalId: id, userId, keyId: '', viaKey: false, narrowed: false };

@@ -24,20 +24,6 @@ export interface Values {
 
 export type Value = Values[keyof Values];
 
-/** Who acts, as callers are told. */
-export interface Actor {
-  readonly organizationId: string;
-  /** A mem_ or svc_ id. */
-  readonly principalId: string;
-  /** '' for a service account. */
-  readonly userId: string;
-  /** '' for a person whom a front end has signed in. */
-  readonly keyId: string;
-  readonly viaKey: boolean;
-  /** Whether the key is narrowed to less than its member may: it then grants nothing. */
-  readonly narrowed: boolean;
-}
-
 /** A key as decisions need it: nothing of what only its owner is shown. As a {@link KeyFact} it speaks of its present secret. */
 export interface KnownKey extends Omit<KeyFact, 'permissions' | 'overlapEndTime'> {
   /** SHA-256 of the present secret, hex. */

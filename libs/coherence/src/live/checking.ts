@@ -1,4 +1,4 @@
-import { AppError } from '@latchkey/service';
+import { AppError, toAppError } from '@latchkey/service';
 import {
   Check,
   type Clock,
@@ -49,7 +49,7 @@ export function checking<V, A>(memory: Deciding<V>, evaluate: Evaluate<V, A>, ca
         try {
           advance(check.resume(outcome, result, memory.clock()));
         } catch (cause) {
-          reject(toError(cause));
+          reject(toAppError(cause));
         }
       };
       memory.wait(step.subject, resume, { caller, refuse: reject });
@@ -66,10 +66,4 @@ const REASONS = {
 
 function unavailable(reason: keyof typeof REASONS): AppError {
   return new AppError({ code: 'UNAVAILABLE', reason, message: REASONS[reason], retryAfterMs: 200 });
-}
-
-function toError(cause: unknown): AppError {
-  return cause instanceof AppError
-    ? cause
-    : new AppError({ code: 'INTERNAL', reason: 'INTERNAL', message: 'internal error', cause });
 }
