@@ -1,4 +1,5 @@
-import { connectLatchkey, type LatchkeyClient, type Question } from '@latchkey/client';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connectLatchkey, type LatchkeyClient, LatchkeyError, type Question } from '@latchkey/client';
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
 import {
   eventually,
@@ -130,6 +131,22 @@ test('a key that was used through the SDK shows when', async () => {
     const { token } = await suite.api.tokens.getPersonalToken({ organizationId, tokenId: id }, { as: admin.as });
     expect(token?.lastUsedTime?.getTime()).toBeGreaterThanOrEqual(before);
   });
+});
+
+test('an answer takes one deadline, whoever gives it: what memory waited is not waited again', async () => {
+  const client = await newClient();
+  const { question } = await newHolder();
+  const late = new LatchkeyError({ code: 'UNAVAILABLE', reason: 'FACTS_UNREADABLE', message: 'not now' });
+  const judgeKey = async () => {
+    await sleep(200);
+    throw late;
+  };
+  jest.spyOn(client, 'judge', 'get').mockReturnValue({ ...client.judge, judgeKey });
+  const asked = jest.spyOn(client.authorization, 'authorize');
+  const answer = client.authorize(question, { deadlineMs: 5_000 });
+  const latest = Date.now() + 5_000;
+  expect(await answer).toMatchObject({ allowed: true, source: 'server' });
+  expect(asked.mock.calls[0]?.[1].deadline).toBeLessThanOrEqual(latest);
 });
 
 describe('the SDK fails closed', () => {

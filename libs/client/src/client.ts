@@ -1,7 +1,17 @@
 import { type CacheLimits } from '@latchkey/coherence/sans-io';
 import { judge, type Judge, Usage, type Verdict } from '@latchkey/facts';
 import { keyV1 } from '@latchkey/proto';
-import { AppError, client, connect, type PromisedClient, type TlsFiles } from '@latchkey/service';
+import {
+  AppError,
+  client,
+  connect,
+  deadlineExceeded,
+  type Outgoing,
+  type PromisedClient,
+  type TlsFiles,
+  toAppError,
+  within,
+} from '@latchkey/service';
 import { type Decision, fits, fromResponse, fromVerdict, type Question, toRequest } from './answer';
 import { LiveHolder } from './live-holder';
 
@@ -129,24 +139,21 @@ export class LatchkeyClient {
    */
   authorize(question: Question, options: AskOptions = {}): Promise<Decision> {
     const found = this.#remembered(question);
-    if (found === undefined) return this.#ask(question, options);
-    if (!(found instanceof Promise)) return Promise.resolve(fromVerdict(found));
-    return this.#within(found, options).then(fromVerdict, (error: unknown) => {
-      if (isUnavailable(error)) return this.#ask(question, options);
-      throw error;
-    });
+    if (found !== undefined && !(found instanceof Promise)) return Promise.resolve(fromVerdict(found));
+    return this.#later(found, question, this.#outgoing(options));
   }
 
   /** Many questions at once; answers in their order. A question without an answer says so by itself. */
   async authorizeBatch(questions: readonly Question[], options: AskOptions = {}): Promise<BatchResult[]> {
+    const outgoing = this.#outgoing(options);
     const results = await Promise.all(
       questions.map(async (question): Promise<BatchResult | undefined> => {
         try {
           const found = this.#remembered(question);
-          return found && { ok: true, decision: fromVerdict(await this.#within(found, options)) };
+          return found && { ok: true, decision: fromVerdict(await untilLate(found, outgoing)) };
         } catch (error) {
           if (isUnavailable(error)) return undefined;
-          return { ok: false, error: toError(error) };
+          return { ok: false, error: toAppError(error) };
         }
       }),
     );
@@ -155,7 +162,7 @@ export class LatchkeyClient {
       const part = open.slice(from, from + MOST_IN_A_BATCH);
       const answers = await this.#askBatch(
         part.map(({ question }) => question),
-        options,
+        outgoing,
       );
       part.forEach(({ index }, place) => (results[index] = answers[place]));
     }
@@ -176,45 +183,48 @@ export class LatchkeyClient {
     return this.judge.judgeKey(key, { permission, workspaceId, organizationId });
   }
 
-  async #ask(question: Question, options: AskOptions): Promise<Decision> {
-    return fromResponse(await this.authorization.authorize(toRequest(question), this.#outgoing(options)));
+  /** What waits for a fact, and then for a server if there must be one: together no longer than the answer is of use. */
+  async #later(found: Promise<Verdict> | undefined, question: Question, outgoing: Outgoing): Promise<Decision> {
+    try {
+      if (found) return fromVerdict(await untilLate(found, outgoing));
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+    }
+    return fromResponse(await this.authorization.authorize(toRequest(question), outgoing));
   }
 
-  async #askBatch(questions: readonly Question[], options: AskOptions): Promise<BatchResult[]> {
+  async #askBatch(questions: readonly Question[], outgoing: Outgoing): Promise<BatchResult[]> {
     try {
       const checks = questions.map(toRequest);
-      const { results } = await this.authorization.batchAuthorize({ checks }, this.#outgoing(options));
+      const { results } = await this.authorization.batchAuthorize({ checks }, outgoing);
       return questions.map((_question, place) => resultOf(results[place]));
     } catch (error) {
-      return questions.map(() => ({ ok: false, error: toError(error) }));
+      return questions.map(() => ({ ok: false, error: toAppError(error) }));
     }
   }
 
-  #outgoing({ deadlineMs = this.#deadlineMs, signal }: AskOptions) {
-    return { deadline: Date.now() + deadlineMs, signal };
+  #outgoing({ deadlineMs = this.#deadlineMs, signal }: AskOptions): Outgoing {
+    return within(deadlineMs, { signal });
   }
+}
 
-  /** An answer that waits for a fact waits no longer than it is of use. */
-  async #within(
-    found: Verdict | Promise<Verdict>,
-    { deadlineMs = this.#deadlineMs, signal }: AskOptions,
-  ): Promise<Verdict> {
-    if (!(found instanceof Promise)) return found;
-    let end: () => void = () => undefined;
-    const over = new Promise<never>((_resolve, reject) => {
-      const giveUp = (): void => reject(late());
-      const timer = setTimeout(giveUp, deadlineMs);
-      signal?.addEventListener('abort', giveUp, { once: true });
-      end = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', giveUp);
-      };
-    });
-    try {
-      return await Promise.race([found, over]);
-    } finally {
-      end();
-    }
+/** @throws AppError DEADLINE_EXCEEDED, after which nobody waits for what was found */
+async function untilLate(found: Verdict | Promise<Verdict>, { deadline, signal }: Outgoing): Promise<Verdict> {
+  if (!(found instanceof Promise)) return found;
+  let end: () => void = () => undefined;
+  const over = new Promise<never>((_resolve, reject) => {
+    const giveUp = (): void => reject(deadlineExceeded());
+    const timer = setTimeout(giveUp, Math.max(0, deadline - Date.now()));
+    signal?.addEventListener('abort', giveUp, { once: true });
+    end = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', giveUp);
+    };
+  });
+  try {
+    return await Promise.race([found, over]);
+  } finally {
+    end();
   }
 }
 
@@ -226,12 +236,7 @@ function resultOf(result: keyV1.BatchAuthorizeResult | undefined): BatchResult {
   return { ok: false, error: new AppError({ code: 'INVALID_ARGUMENT', reason, message, violations }) };
 }
 
-const isUnavailable = (error: unknown): boolean => error instanceof AppError && error.code === 'UNAVAILABLE';
-
-function toError(cause: unknown): AppError {
-  if (cause instanceof AppError) return cause;
-  return new AppError({ code: 'INTERNAL', reason: 'INTERNAL', message: 'internal error', cause });
-}
+export const isUnavailable = (error: unknown): boolean => error instanceof AppError && error.code === 'UNAVAILABLE';
 
 function unanswered(): AppError {
   return new AppError({ code: 'INTERNAL', reason: 'UNANSWERED', message: 'key gave no answer to this question' });
@@ -244,8 +249,4 @@ function notLeased(): AppError {
     message: 'no replica of key lends the right to answer from memory yet',
     retryAfterMs: 200,
   });
-}
-
-function late(): AppError {
-  return new AppError({ code: 'DEADLINE_EXCEEDED', reason: 'DEADLINE_EXCEEDED', message: 'the deadline has passed' });
 }

@@ -1,6 +1,6 @@
 import { guardBy } from '@latchkey/facts';
-import { AppError, type Guard } from '@latchkey/service';
-import { type LatchkeyClient } from './client';
+import { type Guard } from '@latchkey/service';
+import { isUnavailable, type LatchkeyClient } from './client';
 import { remoteGuard, type RemoteGuardOptions } from './remote-guard';
 
 /**
@@ -27,7 +27,7 @@ async function orElse<T>(fromMemory: () => Promise<T>, byServer: () => Promise<T
   try {
     return await fromMemory();
   } catch (error) {
-    if (error instanceof AppError && error.code === 'UNAVAILABLE') return await byServer();
-    throw error;
+    if (!isUnavailable(error)) throw error;
+    return await byServer();
   }
 }
