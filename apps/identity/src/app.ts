@@ -1,5 +1,4 @@
-import { connectLatchkey } from '@latchkey/client';
-import { latchkeyGuard } from '@latchkey/client/guard';
+import { openGuard } from '@latchkey/client/guard';
 import {
   auditTable,
   type BarrierWrapper,
@@ -34,9 +33,6 @@ import { outboxHandlers } from './outbox';
 import { refusedObject } from './refused-object';
 import { userTable } from './user-service';
 import { workspaceTable } from './workspace-service';
-
-/** What is remembered of those who call this service. */
-const GUARD_MEMORY = { entitiesPerKind: 50_000, unknown: 10_000 };
 
 export interface IdentityOptions {
   readonly log?: Logger;
@@ -88,15 +84,11 @@ export async function startIdentityApp(config: IdentityConfig, options: Identity
     relay.start();
     onStop(() => relay.stop());
 
-    const latchkey = connectLatchkey({ address: config.keyAddress, tls: config.tls, memory: GUARD_MEMORY, log });
-    onStop(() => latchkey.close());
-
-    const server = await startServer({
-      listen: config.listen,
-      tls: config.tls,
-      services: identityServices(deps),
-      frontEnds: config.frontEnds,
-      guard: latchkeyGuard(latchkey, {
+    const guard = openGuard(
+      {
+        address: config.keyAddress,
+        tls: config.tls,
+        log,
         findMember: async (organizationId, userId) => {
           const member = await store.stores.members.findLiveFact(organizationId, userId);
           return (
@@ -107,7 +99,16 @@ export async function startIdentityApp(config: IdentityConfig, options: Identity
             }
           );
         },
-      }),
+      },
+      onStop,
+    );
+
+    const server = await startServer({
+      listen: config.listen,
+      tls: config.tls,
+      services: identityServices(deps),
+      frontEnds: config.frontEnds,
+      guard,
       log,
       onRefused: recordRefusal(deps),
       ready: async () => {

@@ -1,5 +1,4 @@
-import { connectLatchkey } from '@latchkey/client';
-import { latchkeyGuard } from '@latchkey/client/guard';
+import { openGuard } from '@latchkey/client/guard';
 import { readFile } from 'node:fs/promises';
 import {
   auditTable,
@@ -39,9 +38,6 @@ import { roleStore } from './role-store';
 import { apply } from './rpc/apply-catalogue';
 import { seatStore } from './seat-store';
 
-/** What is remembered of those who call this service. */
-const GUARD_MEMORY = { entitiesPerKind: 50_000, unknown: 10_000 };
-
 const DATABASE = 'latchkey_role';
 
 /** For the first catalogue to be written, ms. */
@@ -73,8 +69,6 @@ export async function startRoleApp(config: RoleConfig, options: RoleOptions = {}
     const { barrier } = coherence;
     const dial = dialer({ tls: config.tls, log, checkpoint }, onStop);
     const identity = client(identityV1.FactServiceClient, dial('identity', config.identityAddress));
-    const latchkey = connectLatchkey({ address: config.keyAddress, tls: config.tls, memory: GUARD_MEMORY, log });
-    onStop(() => latchkey.close());
 
     const deps: Deps = {
       mutations: new Mutations({ connection: database, log, checkpoint, now, barrier }),
@@ -91,12 +85,11 @@ export async function startRoleApp(config: RoleConfig, options: RoleOptions = {}
     onStop(() => relay.stop());
     await applyFirstCatalogue(deps, config.catalogueFile, log);
 
-    const server = await startServer({
-      listen: config.listen,
-      tls: config.tls,
-      services: roleServices(deps, config.operators),
-      frontEnds: config.frontEnds,
-      guard: latchkeyGuard(latchkey, {
+    const guard = openGuard(
+      {
+        address: config.keyAddress,
+        tls: config.tls,
+        log,
         findMember: async (organizationId, userId, ctx) => {
           const { fact } = await identity.findMemberFact({ organizationId, userId }, ctx);
           const { ACTIVE, SUSPENDED } = identityV1.MemberLiveness;
@@ -108,7 +101,16 @@ export async function startRoleApp(config: RoleConfig, options: RoleOptions = {}
             }
           );
         },
-      }),
+      },
+      onStop,
+    );
+
+    const server = await startServer({
+      listen: config.listen,
+      tls: config.tls,
+      services: roleServices(deps, config.operators),
+      frontEnds: config.frontEnds,
+      guard,
       log,
       onRefused: (ctx, request, error) => deps.mutations.refused(ctx, { ...refusedObject(request), error }),
       // Of this service's own store alone: were it of others' too, services could wait for each other in a circle.
