@@ -8,6 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ended } from '../ended';
 import { Bench } from './bench';
 import { writeDocument } from './document';
 import { measuredNode } from './measured-node';
@@ -82,12 +83,4 @@ function profiles(dir: string): string[] {
   });
 }
 
-run().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    console.error(error);
-    process.exitCode = 1;
-  },
-);
+ended(run());

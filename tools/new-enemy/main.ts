@@ -11,6 +11,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ended } from '../ended';
 import { FAULTS, type FaultName } from './faults';
 import { KINDS } from './kinds';
 import { summarize } from './report';
@@ -74,12 +75,4 @@ async function run(): Promise<number> {
   return good ? 0 : 1;
 }
 
-run().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    console.error(error);
-    process.exitCode = 1;
-  },
-);
+ended(run());

@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ended } from '../ended';
 import { merge, type Report, summarize } from './report';
 
 const ROOT = dirname(dirname(__dirname));
@@ -53,12 +54,4 @@ async function run(): Promise<number> {
   return good ? 0 : 1;
 }
 
-run().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    console.error(error);
-    process.exitCode = 1;
-  },
-);
+ended(run());

@@ -5,27 +5,15 @@ import { type DecideStart } from '../programs/decide';
 import { type Line, type Row } from '../row';
 import { shown, type Spread, spreadOf } from '../statistics';
 
-const REACH_MICROS = 3;
-const REACH_HOT_MICROS = 1.5;
-const MANY: Size = { members: 200_000, workspaces: 100 };
-const HOT = 1_000;
-
 /** The core of what the SDK does: a decision from memory, inside a lease, in process. */
 export const decide: Row = {
   name: 'decide',
   about: 'a decision in process, from the secret to the verdict, over 200,000 keys and over 1,000',
   async run(bench) {
     const process = await startDecide(bench, MANY);
-    const all = await inProcessMicros(process, MANY.members);
-    const few = await inProcessMicros(process, HOT);
+    const { all, few, lines } = await inProcess(process, 'a decision in process');
     await bench.end(process);
-    return {
-      lines: [
-        inProcessLine('a decision in process, uniform over 200,000 keys', all, REACH_MICROS),
-        inProcessLine('a decision in process, over 1,000 hot keys', few, REACH_HOT_MICROS),
-      ],
-      figures: { decideMicros: all.median, decideHotMicros: few.median },
-    };
+    return { lines, figures: { decideMicros: all.median, decideHotMicros: few.median } };
   },
 };
 
@@ -42,7 +30,7 @@ const ROUNDS = 7;
 const WARM_UP = 3;
 
 /** CPU for each check over so many keys, once the compiler is through. */
-export async function inProcessMicros(process: Measured, keys: number): Promise<Spread> {
+async function inProcessMicros(process: Measured, keys: number): Promise<Spread> {
   const measured: number[] = [];
   for (let round = 0; round < WARM_UP + ROUNDS; round++) {
     const micros = await process.ask<number>('decide', { checks: CHECKS, keys });
@@ -51,6 +39,27 @@ export async function inProcessMicros(process: Measured, keys: number): Promise<
   return spreadOf(measured);
 }
 
-export function inProcessLine(figure: string, cost: Spread, most: number): Line {
-  return { figure, measured: `${shown(cost)} µs`, reach: `≤ ${most} µs`, good: cost.median <= most };
+const REACH_MICROS = 3;
+const REACH_HOT_MICROS = 1.5;
+export const MANY: Size = { members: 200_000, workspaces: 100 };
+const HOT = 1_000;
+
+/** What it costs to answer from memory, over all keys that there are and over a few. */
+export async function inProcess(
+  process: Measured,
+  what: string,
+): Promise<{ readonly all: Spread; readonly few: Spread; readonly lines: readonly Line[] }> {
+  const all = await inProcessMicros(process, MANY.members);
+  const few = await inProcessMicros(process, HOT);
+  const line = (figure: string, cost: Spread, most: number): Line => ({
+    figure: `${what}, ${figure}`,
+    measured: `${shown(cost)} µs`,
+    reach: `≤ ${most} µs`,
+    good: cost.median <= most,
+  });
+  return {
+    all,
+    few,
+    lines: [line('uniform over 200,000 keys', all, REACH_MICROS), line('over 1,000 hot keys', few, REACH_HOT_MICROS)],
+  };
 }
