@@ -21,6 +21,9 @@ export function openMarkRedis(redisUrl: string): Redis {
   return redis;
 }
 
+/** How often a mark is tried to be kept that others keep writing over; the next second brings another try. */
+const MOST_ATTEMPTS = 100;
+
 /** Sets the key only if it still holds what was judged; several processes keep their marks there. */
 const REPLACE = `
   if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
@@ -51,11 +54,12 @@ export function redisPlace(redis: Redis, markKey: () => Promise<string | undefin
       const secret = await markKey();
       if (secret === undefined) return undefined;
       const value = JSON.stringify({ ...mark, mac: HMAC.sign(secret, canonical(mark)) });
-      for (;;) {
+      for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
         const { key, text, mark: found } = await look(secret);
         if (found !== undefined && higher(found, mark) === found) return found;
         if ((await redis.eval(REPLACE, 1, key, text, value)) === 1) return undefined;
       }
+      throw new Error(`others have written the mark ${MOST_ATTEMPTS} times meanwhile`);
     },
   };
 }
