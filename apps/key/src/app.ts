@@ -2,7 +2,6 @@ import {
   auditTable,
   type BarrierWrapper,
   type Checkpoint,
-  type Clock,
   ENTITY_KINDS,
   LiveReplica,
   Mutations,
@@ -12,7 +11,7 @@ import {
   ping,
   systemClock,
 } from '@latchkey/coherence';
-import { guardBy, judge, Usage, type Value } from '@latchkey/facts';
+import { guardBy, judge, type Memory, Usage, type Value } from '@latchkey/facts';
 import { auditV1, identityV1, keyV1, roleV1 } from '@latchkey/proto';
 import {
   client,
@@ -103,7 +102,11 @@ export async function startKeyApp(
     replica.start();
     // Again after the server has stopped: for a start that fails before there is one.
     onStop(() => replica.leave());
-    const memory = { check: replica.check.bind(replica), now: (clock: Clock) => replica.now(clock) ?? now() };
+    const memory: Memory = {
+      check: replica.check.bind(replica),
+      remembersHash: replica.remembersHash.bind(replica),
+      now: (clock) => replica.now(clock) ?? now(),
+    };
     const deps: Deps = {
       mutations,
       keys,

@@ -80,6 +80,7 @@ export function knownKey(record: KeyRecord): KnownKey {
     principalId,
     userId,
     hash,
+    usedMinute: undefined,
   };
   return Object.assign(known, {
     ...(record.revokedBecause === 'PRINCIPAL_REMOVED' && { revokedBecause: 'PRINCIPAL_REMOVED' as const }),

@@ -52,7 +52,11 @@ async function replicaOf({ perSecond, burst }: { perSecond: number; burst: numbe
   replica.start();
   stops.push(() => replica.leave());
   await eventually(() => expect(replica.serving).toBe(true));
-  const memory = { check: replica.check.bind(replica), now: Date.now };
+  const memory = {
+    check: replica.check.bind(replica),
+    remembersHash: replica.remembersHash.bind(replica),
+    now: Date.now,
+  };
   return { replica, judge: judge({ memory, brand: 'lk' }), clock, keyReads: () => keyReads };
 }
 

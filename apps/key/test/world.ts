@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Entity, Mutations, type Subject } from '@latchkey/coherence';
+import { type Entity, Mutations, type Subject, type View } from '@latchkey/coherence';
 import { BUILT_IN_ROLE_IDS, PermissionSet, type PrincipalFact, type RoleFact } from '@latchkey/decision';
 import { judge, type Memory, type Value } from '@latchkey/facts';
 import { AppError, createLogger, type Principal, type PrincipalContext, systemContext } from '@latchkey/service';
@@ -84,12 +84,15 @@ export function readingEachTime(source: FactSource, now: () => number): Memory {
   const load = fillFrom(source, () => systemContext('key', { log, timeoutMs: 2_000 }));
   return {
     now,
+    remembersHash: () => false,
     async check(evaluate) {
       const found = new Map<string, Entity<Value> | null>();
       const nameOf = (subject: Subject) => (subject.by === 'hash' ? subject.hash : `${subject.kind} ${subject.id}`);
-      const view = {
-        byHash: (hash: string) => found.get(hash),
-        byId: (kind: string, id: string) => found.get(`${kind} ${id}`),
+      const byId = (kind: string, id: string) => found.get(`${kind} ${id}`);
+      const view: View<Value> = {
+        byHash: (hash) => found.get(hash),
+        byId,
+        byLink: (_from, kind, id) => byId(kind, id),
       };
       for (;;) {
         const attempt = evaluate(view, { mono: 0, wall: 0 });

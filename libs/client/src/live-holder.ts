@@ -13,7 +13,7 @@ import {
   type Subject,
   systemClock,
 } from '@latchkey/coherence/sans-io';
-import { heardBelow, type KeyUse, type Memory, upMessage, type Value } from '@latchkey/facts';
+import { heardBelow, type KeyUse, type Memory, SharedIds, upMessage, type Value } from '@latchkey/facts';
 import { keyV1 } from '@latchkey/proto';
 import { type AppError, type Connection, type OpenStream } from '@latchkey/service';
 
@@ -55,6 +55,7 @@ export class LiveHolder implements Memory {
   readonly #options: LiveHolderOptions;
   readonly #clock: () => Clock;
   readonly #process = randomBytes(12).toString('hex');
+  readonly #ids = new SharedIds();
   #holder: Holder<Waiter, Value>;
   #parameters: Parameters = DEFAULTS;
   #deciding: Deciding<Value>;
@@ -95,6 +96,10 @@ export class LiveHolder implements Memory {
   now(clock: Clock): number {
     // Inside a sub-lease there is one: it came with it.
     return this.#holder.databaseTime(clock) ?? NaN;
+  }
+
+  remembersHash(hash: string): boolean {
+    return Boolean(this.#holder.cache.byHash(hash));
   }
 
   /** @throws AppError UNAVAILABLE, without a sub-lease or when facts cannot be read; always by a promise */
@@ -156,7 +161,7 @@ export class LiveHolder implements Memory {
         }
         // Before it has said what holds here, nothing that it says can be understood.
         if (!told) return;
-        for (const message of heardBelow(response)) {
+        for (const message of heardBelow(response, this.#ids)) {
           this.#do(this.#holder.received(message, this.#clock()));
           if (message.type === 'leaving') this.#leave(stream);
         }

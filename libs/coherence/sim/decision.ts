@@ -18,13 +18,15 @@ export function deciding(hash: string, databaseTime: () => number | undefined): 
     if (key === null) return { answer: { allowed: false, used: [], unknown: hash } };
     const parity = Number(key.id.slice(1)) % 2;
     const used = [key.value];
+    let from = key;
     for (const [kind, id] of [
       ['member', `m${parity}`],
       ['role', `r${parity}`],
     ] as const) {
-      const found = view.byId(kind, id);
+      const found = view.byLink(from, kind, id);
       if (!found) return { missing: { by: 'id', kind, id } };
       used.push(found.value);
+      from = found;
     }
     const now = databaseTime();
     const { expires } = key.value.state;

@@ -29,6 +29,7 @@ const EVERY_SWITCH: Record<Switch, true> = {
   staleFill: true,
   noFillGuard: true,
   guardByIdOnly: true,
+  deadLinks: true,
   noRestart: true,
   droppedFillAnswers: true,
   joinKeepsFills: true,

@@ -6,6 +6,7 @@ import {
   type Facts,
   type KeyFact,
   type OrganizationFact,
+  type PermissionFact,
   type PrincipalFact,
   type Question,
   type Refusal,
@@ -13,8 +14,8 @@ import {
 } from './facts';
 import { PermissionSet } from './permission-set';
 
-// The checks are exported one by one so that a loader, which fetches facts step by step, can stop at the first refusal
-// without a second copy of the rules. Each answers the reason to refuse, or undefined to go on.
+// Each check answers the reason to refuse, or undefined to go on. Those that a loader can stop at, before it fetches more, are
+// exported.
 
 /**
  * The key by itself. The sunset of its organization (epoch milliseconds; absent: {@link DEFAULT_LEGACY_SUNSET})
@@ -73,22 +74,21 @@ export function checkPrincipal(
 }
 
 /** Whether the organization that the question names, if it does, is the principal's. */
-export function checkOrganization(question: Question, principal: PrincipalFact): Refusal | undefined {
+function checkOrganization(question: Question, principal: PrincipalFact): Refusal | undefined {
   return question.organizationId === '' || question.organizationId === principal.organizationId
     ? undefined
     : 'WRONG_ORGANIZATION';
 }
 
 /** Whether there is such a permission, and the question says where. */
-export function checkPermission(question: Question, catalogue: CatalogueFact): Refusal | undefined {
-  const permission = catalogue.permissions.get(question.permission);
+function checkPermission(question: Question, permission: PermissionFact | undefined): Refusal | undefined {
   if (permission === undefined) return 'UNKNOWN_PERMISSION';
   const where = permission.scope === 'workspace' ? question.workspaceId : question.organizationId;
   return where === '' ? 'SCOPE_REQUIRED' : undefined;
 }
 
 /** Whether the workspace that the question names, if it does, is a live one of the principal's organization. */
-export function checkWorkspace(
+function checkWorkspace(
   question: Question,
   principal: PrincipalFact,
   workspace: WorkspaceFact | undefined,
@@ -105,8 +105,7 @@ export function checkWorkspace(
  * Whether the principal holds the permission here, and the key, if it is narrowed, lets it through. To be asked after the
  * other checks: it trusts that the workspace is the principal's.
  */
-export function checkHeld(question: Question, facts: Facts): Refusal | undefined {
-  const permission = facts.catalogue.permissions.get(question.permission);
+function checkHeld(question: Question, permission: PermissionFact | undefined, facts: Facts): Refusal | undefined {
   if (permission === undefined) return 'UNKNOWN_PERMISSION';
   const { number, scope } = permission;
   if (narrowing(facts)?.has(number) === false) return 'PERMISSION_MISSING';
@@ -127,17 +126,19 @@ export function decide(question: Question, facts: Facts, nowMs: number): Decisio
   if (principal === undefined || principalRefusal !== undefined) {
     return { allowed: false, reason: principalRefusal ?? 'PRINCIPAL_REMOVED' };
   }
+  const permission = facts.catalogue.permissions.get(question.permission);
   const refusal =
     checkOrganization(question, principal) ??
-    checkPermission(question, facts.catalogue) ??
+    checkPermission(question, permission) ??
     checkWorkspace(question, principal, facts.workspace) ??
-    checkHeld(question, facts);
+    checkHeld(question, permission, facts);
   return {
     allowed: refusal === undefined,
     reason: refusal ?? 'ALLOWED',
-    ...(entry.kind === 'key' && entry.key?.kind === 'LEGACY'
-      ? { legacySunset: organization?.legacySunset ?? DEFAULT_LEGACY_SUNSET }
-      : {}),
+    legacySunset:
+      entry.kind === 'key' && entry.key?.kind === 'LEGACY'
+        ? (organization?.legacySunset ?? DEFAULT_LEGACY_SUNSET)
+        : undefined,
   };
 }
 

@@ -53,8 +53,11 @@ export interface WorkspaceFact {
 export interface BindingFact {
   readonly organizationRoleId?: string;
   /** Role id by workspace id. */
-  readonly workspaceRoles: ReadonlyMap<string, string>;
+  readonly workspaceRoles: WorkspaceRoles;
 }
+
+/** As much of a map as decisions and their messages need: most people are in a few workspaces, which a list holds in less. */
+export type WorkspaceRoles = Pick<ReadonlyMap<string, string>, 'get'> & Iterable<readonly [string, string]>;
 
 export interface RoleFact {
   readonly scope: Scope;
@@ -67,7 +70,13 @@ export type Roles = Pick<ReadonlyMap<string, RoleFact>, 'get'>;
 export interface CatalogueFact {
   readonly version: number;
   /** By name; retired permissions are not in it. */
-  readonly permissions: ReadonlyMap<string, { readonly number: number; readonly scope: Scope }>;
+  readonly permissions: ReadonlyMap<string, PermissionFact>;
+}
+
+export interface PermissionFact {
+  /** Its place in every {@link PermissionSet}. */
+  readonly number: number;
+  readonly scope: Scope;
 }
 
 /**

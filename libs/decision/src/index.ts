@@ -1,16 +1,5 @@
 export { BUILT_IN_ROLE_IDS } from './built-in-roles';
-export {
-  checkHeld,
-  checkKey,
-  checkOrganization,
-  checkPermission,
-  checkPrincipal,
-  checkWorkspace,
-  decide,
-  type HeldFacts,
-  heldPermissions,
-  isOrganizationAdmin,
-} from './decide';
+export { checkKey, checkPrincipal, decide, type HeldFacts, heldPermissions, isOrganizationAdmin } from './decide';
 export {
   type BindingFact,
   type CatalogueFact,
@@ -28,6 +17,7 @@ export {
   type Roles,
   type Scope,
   type WorkspaceFact,
+  type WorkspaceRoles,
 } from './facts';
 export { type Granter, type GrantScope, mayGrant, missingToGrant } from './may-grant';
 export { MAX_PERMISSION_NUMBER, PermissionSet } from './permission-set';

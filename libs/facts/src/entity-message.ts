@@ -1,6 +1,8 @@
 import { type Entity } from '@latchkey/coherence/sans-io';
 import { PermissionSet, type Scope } from '@latchkey/decision';
 import { type keyV1 } from '@latchkey/proto';
+import { workspaceRolesOf } from './few';
+import { type SharedIds } from './shared-ids';
 import { type KnownKey, type Value, type Values } from './values';
 
 type Message = NonNullable<keyV1.GrantEntity['value']>;
@@ -50,16 +52,22 @@ const ENCODE: { readonly [K in keyof Values]: (value: Values[K]) => Message } = 
   }),
 };
 
-/** The entity of a message; undefined where this version does not understand all of it, since half a fact is none. */
-export function entityOf({ id, hashes, within, value }: keyV1.GrantEntity): Entity<Value> | undefined {
-  const decoded = value && decodedValue(id, value);
-  return value && decoded !== undefined ? { kind: value.$case, id, hashes, within, value: decoded } : undefined;
+/**
+ * The entity of a message; undefined where this version does not understand all of it, since half a fact is none. With one
+ * string for each id: a principal is named by its key, its membership and its roles.
+ */
+export function entityOf(message: keyV1.GrantEntity, ids: SharedIds): Entity<Value> | undefined {
+  const { hashes, within, value } = message;
+  const id = value?.$case === 'key' ? message.id : ids.of(message.id);
+  const decoded = value && decodedValue(id, value, ids);
+  if (!value || decoded === undefined) return undefined;
+  return { kind: value.$case, id, hashes, within, value: ids.sharing(value.$case, id, decoded) };
 }
 
-function decodedValue(id: string, message: Message): Value | undefined {
+function decodedValue(id: string, message: Message, ids: SharedIds): Value | undefined {
   switch (message.$case) {
     case 'key':
-      return keyOf(id, message.value);
+      return keyOf(id, message.value, ids);
     case 'sunset':
       return message.value;
     case 'organization': {
@@ -77,7 +85,7 @@ function decodedValue(id: string, message: Message): Value | undefined {
     }
     case 'binding': {
       const { organizationRoleId, workspaceRoles } = message.value;
-      const roles = new Map(Object.entries(workspaceRoles));
+      const roles = workspaceRolesOf(Object.entries(workspaceRoles));
       return { ...(organizationRoleId && { organizationRoleId }), workspaceRoles: roles };
     }
     case 'role': {
@@ -95,7 +103,7 @@ function decodedValue(id: string, message: Message): Value | undefined {
   }
 }
 
-function keyOf(id: string, message: keyV1.GrantKey): KnownKey | undefined {
+function keyOf(id: string, message: keyV1.GrantKey, ids: SharedIds): KnownKey | undefined {
   const kind = oneOf(['PERSONAL', 'SERVICE', 'LEGACY'], message.kind);
   const state = oneOf(['PENDING', 'ACTIVE', 'DISABLED', 'REVOKED'], message.state);
   const { organizationId, principalId, userId, hash, previousUntilMs, expireTimeMs } = message;
@@ -106,9 +114,10 @@ function keyOf(id: string, message: keyV1.GrantKey): KnownKey | undefined {
       kind,
       state,
       organizationId,
-      principalId,
+      principalId: ids.of(principalId),
       userId,
       hash,
+      usedMinute: undefined,
       ...(message.principalRemoved && { revokedBecause: 'PRINCIPAL_REMOVED' }),
       ...(previousUntilMs !== undefined && { previousUntil: previousUntilMs }),
       ...(expireTimeMs !== undefined && { expireTime: expireTimeMs }),

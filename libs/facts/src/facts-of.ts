@@ -1,4 +1,5 @@
 import {
+  type BindingFact,
   checkKey,
   type Entry,
   type Facts,
@@ -32,11 +33,11 @@ export function factsByKey(known: Known, hash: string, question: Question, depth
     const organization: OrganizationFact = { id: organizationId, state: 'ACTIVE', legacySunset };
     return { facts: { ...refused({ kind: 'key', key: bare }), organization }, key };
   }
+  const principal = key.kind === 'PERSONAL' ? known.getMember(key.principalId) : serviceAccountFact(key);
+  const binding = known.getBinding(key.principalId);
   const organization = known.getOrganization(organizationId);
   const catalogue = depth === 'decision' ? known.getCatalogue() : NO_CATALOGUE;
-  const principal = key.kind === 'PERSONAL' ? known.getMember(key.principalId) : serviceAccountFact(key);
   const workspace = depth === 'decision' ? known.getWorkspace(question.workspaceId) : undefined;
-  const { binding, roles } = heldBy(known, key.principalId, question, depth);
   return {
     facts: {
       entry: { kind: 'key', key: key.narrowedTo ? keyFact(key, hash, catalogue) : bare },
@@ -45,7 +46,7 @@ export function factsByKey(known: Known, hash: string, question: Question, depth
       workspace,
       catalogue,
       binding,
-      roles,
+      roles: rolesIn(known, binding, question, depth),
     },
     key,
   };
@@ -56,24 +57,25 @@ export function factsByUser(known: Known, userId: string, question: Question, de
   const entry: Entry = { kind: 'user', userId };
   if (!isId('org', question.organizationId)) return refused(entry);
   const principal = known.findMember(question.organizationId, userId);
+  const binding = principal && known.getBinding(principal.id);
   return {
     entry,
-    organization: known.getOrganization(question.organizationId),
     principal,
-    workspace: depth === 'decision' ? known.getWorkspace(question.workspaceId) : undefined,
+    binding,
+    organization: known.getOrganization(question.organizationId),
     catalogue: depth === 'decision' ? known.getCatalogue() : NO_CATALOGUE,
-    ...(principal ? heldBy(known, principal.id, question, depth) : { roles: NO_ROLES }),
+    workspace: depth === 'decision' ? known.getWorkspace(question.workspaceId) : undefined,
+    roles: rolesIn(known, binding, question, depth),
   };
 }
 
-/** The binding, and of its roles those that count for the question. */
-function heldBy(known: Known, principalId: string, question: Question, depth: Depth): Pick<Facts, 'binding' | 'roles'> {
-  const binding = known.getBinding(principalId);
-  if (binding === undefined || depth === 'liveness') return { binding, roles: NO_ROLES };
+/** Of the binding's roles those that count for the question. */
+function rolesIn(known: Known, binding: BindingFact | undefined, question: Question, depth: Depth): Roles {
+  if (binding === undefined || depth === 'liveness') return NO_ROLES;
   const { organizationRoleId: wide, workspaceRoles } = binding;
   const here = workspaceRoles.get(question.workspaceId);
   // A role that is gone grants nothing.
-  return { binding, roles: new HeldRoles(wide, wide && known.getRole(wide), here, here && known.getRole(here)) };
+  return new HeldRoles(wide, wide && known.getRole(wide), here, here && known.getRole(here));
 }
 
 /** The two roles that can count for one question, instead of a map of them for each. */

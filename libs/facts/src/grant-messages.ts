@@ -1,6 +1,7 @@
 import { type DownMessage, type Subject, type UpMessage } from '@latchkey/coherence/sans-io';
 import { type keyV1 } from '@latchkey/proto';
 import { entityMessage, entityOf } from './entity-message';
+import { type SharedIds } from './shared-ids';
 import { type Value } from './values';
 
 // The protocol's messages between a replica and its SDK holders, as WatchGrants carries them.
@@ -33,7 +34,7 @@ export function downMessage(message: DownMessage<Value>): keyV1.WatchGrantsRespo
 }
 
 /** What a holder heard, in order; nothing for what it need not understand. */
-export function heardBelow({ message }: keyV1.WatchGrantsResponse): DownMessage<Value>[] {
+export function heardBelow({ message }: keyV1.WatchGrantsResponse, ids: SharedIds): DownMessage<Value>[] {
   switch (message?.$case) {
     case 'event': {
       const { position, change } = message.value;
@@ -43,7 +44,7 @@ export function heardBelow({ message }: keyV1.WatchGrantsResponse): DownMessage<
       return [{ type: 'event', position: Number(position), event }];
     }
     case 'entries':
-      return entries(message.value);
+      return entries(message.value, ids);
     case 'lease': {
       const { number, durationMs, databaseTimeMs } = message.value;
       return [{ type: 'lease', request: Number(number), durationMs, databaseTime: databaseTimeMs }];
@@ -63,8 +64,8 @@ export function heardBelow({ message }: keyV1.WatchGrantsResponse): DownMessage<
 }
 
 /** What this version does not understand all of is as good as not to be had: whoever waits for it is told so. */
-function entries({ entities, absent }: keyV1.GrantEntries): DownMessage<Value>[] {
-  const read = entities.map((each) => ({ each, entity: entityOf(each) }));
+function entries({ entities, absent }: keyV1.GrantEntries, ids: SharedIds): DownMessage<Value>[] {
+  const read = entities.map((each) => ({ each, entity: entityOf(each, ids) }));
   const unreadable = read.flatMap(({ each, entity }): Subject[] => {
     if (entity) return [];
     const byHash = each.hashes.map((hash) => ({ by: 'hash' as const, hash }));

@@ -52,9 +52,13 @@ export interface Memory {
    * and the caller has had too many read lately
    */
   check<A>(evaluate: Evaluate<Value, A>, caller?: string): A | Promise<A>;
+  /** Whether something is in memory under this hash, with or without a lease. */
+  remembersHash(hash: string): boolean;
   /** Database time, epoch ms. */
   now(clock: Clock): number;
 }
+
+const MINUTE_MS = 60_000;
 
 type Outcome = Omit<Verdict, 'decisionId'>;
 
@@ -63,8 +67,8 @@ export interface JudgeOptions {
   /** First part of every secret. */
   readonly brand: string;
   /**
-   * Told of each use of a key, at database time, epoch ms. A key is used when it is presented while it works, and its holder with
-   * it, whatever the answer to the question is.
+   * Told of the first use of a key in each minute, at database time, epoch ms. A key is used when it is presented while it works,
+   * and its holder with it, whatever the answer to the question is.
    */
   readonly used?: (keyId: string, nowMs: number) => void;
 }
@@ -85,6 +89,12 @@ export function judge({ memory, brand, used = () => undefined }: JudgeOptions): 
     count += 1;
     return { allowed, reason, decisionId: prefix + count + how, principal, legacySunset };
   };
+  const noteUse = (key: KnownKey, nowMs: number): void => {
+    const minute = Math.floor(nowMs / MINUTE_MS);
+    if (key.usedMinute === minute) return;
+    key.usedMinute = minute;
+    used(key.id, nowMs);
+  };
   const verdict = (found: Outcome | Promise<Outcome>): Verdict | Promise<Verdict> =>
     found instanceof Promise ? found.then((outcome) => numbered(outcome, 'r')) : numbered(found, 'm');
 
@@ -96,8 +106,11 @@ export function judge({ memory, brand, used = () => undefined }: JudgeOptions): 
     caller: string | undefined,
     decided: (loaded: Loaded, nowMs: number) => Outcome,
   ): Verdict | Promise<Verdict> => {
-    if (!parseSecret(brand, secret)) return numbered({ allowed: false, reason: 'MALFORMED_KEY' }, 'm');
     const hash = hashSecret(secret);
+    // What is remembered was well-formed when it was looked up first, and need not be looked at again.
+    if (!memory.remembersHash(hash) && !parseSecret(brand, secret)) {
+      return numbered({ allowed: false, reason: 'MALFORMED_KEY' }, 'm');
+    }
     const found = memory.check(
       (view, clock) =>
         fromMemory(view, (known) => {
@@ -127,7 +140,7 @@ export function judge({ memory, brand, used = () => undefined }: JudgeOptions): 
     judgeKey: (secret, question, caller) =>
       ofKey(secret, question, 'decision', caller, ({ facts, key }, nowMs) => {
         const { allowed, reason, legacySunset } = decide(question, facts, nowMs);
-        if (key && (allowed || USED_IN_VAIN.has(reason))) used(key.id, nowMs);
+        if (key && (allowed || USED_IN_VAIN.has(reason))) noteUse(key, nowMs);
         return { allowed, reason, principal: holder(key), legacySunset };
       }),
 
@@ -143,7 +156,7 @@ export function judge({ memory, brand, used = () => undefined }: JudgeOptions): 
         const key = entry.kind === 'key' ? entry.key : undefined;
         const sunset = organization?.legacySunset;
         const refusal = checkKey(key, nowMs, sunset) ?? checkPrincipal(entry, principal, organization);
-        if (key && !refusal) used(key.id, nowMs);
+        if (found && !refusal) noteUse(found, nowMs);
         const ending = refusal === undefined && key?.kind === 'LEGACY' ? (sunset ?? DEFAULT_LEGACY_SUNSET) : undefined;
         return { allowed: !refusal, reason: refusal ?? 'ALLOWED', principal: holder(found), legacySunset: ending };
       }),

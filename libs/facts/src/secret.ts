@@ -23,9 +23,11 @@ const RANDOM_DIGITS = 43;
 const CHECKSUM_DIGITS = 6;
 const HINT_LENGTH = 4;
 
-const TAGS = { PERSONAL: 'pat', SERVICE: 'svc' } as const satisfies Record<KeyKind, string>;
+/** Between brand and digits. */
+const MIDDLE = { PERSONAL: '_pat_', SERVICE: '_svc_' } as const satisfies Record<KeyKind, string>;
 
 // Old keys carry no checksum; only their prefix, printable ASCII and a sane length are known of them.
+const LEGACY_PREFIX = 'ls__';
 const LEGACY = /^ls__[\x21-\x7e]{4,196}$/;
 
 /**
@@ -34,7 +36,7 @@ const LEGACY = /^ls__[\x21-\x7e]{4,196}$/;
  */
 export function newSecret(brand: string, kind: KeyKind, random: Uint8Array): string {
   if (random.length !== RANDOM_BYTES) throw new RangeError(`a secret takes ${RANDOM_BYTES} random bytes`);
-  const body = `${brand}_${TAGS[kind]}_${base62(random)}`;
+  const body = `${brand}${MIDDLE[kind]}${base62(random)}`;
   return body + checksum(body);
 }
 
@@ -43,13 +45,15 @@ export function newSecret(brand: string, kind: KeyKind, random: Uint8Array): str
  * everything that no key of this brand and no legacy key can look like.
  */
 export function parseSecret(brand: string, presented: string): PresentedKey | undefined {
-  if (LEGACY.test(presented)) return LEGACY_KEY;
-  const kind = presented.startsWith(TAGS.PERSONAL, brand.length + 1) ? 'PERSONAL' : 'SERVICE';
-  const prefix = `${brand}_${TAGS[kind]}_`;
+  if (presented.startsWith(LEGACY_PREFIX) && LEGACY.test(presented)) return LEGACY_KEY;
+  const tag = brand.length;
+  const kind = presented.startsWith(MIDDLE.PERSONAL, tag) ? 'PERSONAL' : 'SERVICE';
+  const digits = tag + MIDDLE[kind].length;
   const wellFormed =
-    presented.length === prefix.length + RANDOM_DIGITS + CHECKSUM_DIGITS &&
-    presented.startsWith(prefix) &&
-    isBase62(presented, prefix.length) &&
+    presented.length === digits + RANDOM_DIGITS + CHECKSUM_DIGITS &&
+    presented.startsWith(brand) &&
+    presented.startsWith(MIDDLE[kind], tag) &&
+    isBase62(presented, digits) &&
     endsInChecksum(presented);
   return wellFormed ? NATIVE_KEYS[kind] : undefined;
 }

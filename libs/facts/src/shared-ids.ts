@@ -1,6 +1,7 @@
+import { workspaceRolesOf } from './few';
 import { type Values } from './values';
 
-/** Of organizations, workspaces and roles. Beyond it they are told anew: a little more memory, and nothing else. */
+/** How many ids. Beyond it they are told anew: a little more memory, and nothing else. */
 const MOST = 100_000;
 
 /**
@@ -19,18 +20,18 @@ export class SharedIds {
     switch (kind) {
       case 'key': {
         const key = value as Values['key'];
-        return { ...key, organizationId: this.#of(key.organizationId) };
+        return { ...key, organizationId: this.of(key.organizationId) };
       }
       case 'member':
       case 'workspace': {
         const owned = value as Values['member' | 'workspace'];
-        return { ...owned, id, organizationId: this.#of(owned.organizationId) };
+        return { ...owned, id, organizationId: this.of(owned.organizationId) };
       }
       case 'binding': {
         const { organizationRoleId, workspaceRoles } = value as Values['binding'];
         return {
-          organizationRoleId: organizationRoleId && this.#of(organizationRoleId),
-          workspaceRoles: new Map([...workspaceRoles].map(([at, role]) => [this.#of(at), this.#of(role)])),
+          organizationRoleId: organizationRoleId && this.of(organizationRoleId),
+          workspaceRoles: workspaceRolesOf([...workspaceRoles].map(([at, role]) => [this.of(at), this.of(role)])),
         };
       }
       default:
@@ -38,7 +39,8 @@ export class SharedIds {
     }
   }
 
-  #of(id: string): string {
+  /** The one string for an id. */
+  of(id: string): string {
     const known = this.#ids.get(id);
     if (known !== undefined) return known;
     if (this.#ids.size >= MOST) this.#ids.clear();

@@ -2,7 +2,8 @@ import { ENTITY_KINDS, type DownMessage, type Entity, type UpMessage } from '@la
 import { PermissionSet } from '@latchkey/decision';
 import { keyV1 } from '@latchkey/proto';
 import fc from 'fast-check';
-import { downMessage, heardAbove, heardBelow, type KnownKey, upMessage, type Value } from '../src';
+import { downMessage, heardAbove, heardBelow, type KnownKey, SharedIds, upMessage, type Value } from '../src';
+import { workspaceRolesOf } from '../src/few';
 
 const text = fc.string({ maxLength: 30 });
 const ms = fc.integer({ min: 0, max: 2 ** 45 });
@@ -43,7 +44,9 @@ const VALUES: Record<(typeof ENTITY_KINDS)[number], (id: string) => fc.Arbitrary
     fc.record(
       {
         organizationRoleId: fc.string({ minLength: 1, maxLength: 30 }),
-        workspaceRoles: fc.array(fc.tuple(fc.stringMatching(/^ws_[a-z0-9]{1,20}$/), text)).map((each) => new Map(each)),
+        workspaceRoles: fc
+          .array(fc.tuple(fc.stringMatching(/^ws_[a-z0-9]{1,20}$/), text))
+          .map((each) => workspaceRolesOf([...new Map(each)])),
       },
       { requiredKeys: ['workspaceRoles'] },
     ),
@@ -91,7 +94,10 @@ const up: fc.Arbitrary<UpMessage> = fc.oneof(
 
 /** As it is after the wire: bytes. */
 const sentDown = (message: DownMessage<Value>): DownMessage<Value>[] =>
-  heardBelow(keyV1.WatchGrantsResponse.decode(keyV1.WatchGrantsResponse.encode(downMessage(message)).finish()));
+  heardBelow(
+    keyV1.WatchGrantsResponse.decode(keyV1.WatchGrantsResponse.encode(downMessage(message)).finish()),
+    new SharedIds(),
+  );
 
 describe('what is said on WatchGrants is what is heard', () => {
   it('by a holder', () => {
@@ -120,7 +126,10 @@ describe('half a fact is none', () => {
   ];
   it.each(entities)('%s is as good as not to be had', (_name, value) => {
     const entity = { id: 'x', hashes: ['h'], within: [], value };
-    const heard = heardBelow({ message: { $case: 'entries', value: { entities: [entity], absent: [] } } });
+    const heard = heardBelow(
+      { message: { $case: 'entries', value: { entities: [entity], absent: [] } } },
+      new SharedIds(),
+    );
     expect(heard).toEqual([
       { type: 'entries', entities: [], absent: [] },
       { type: 'unreadable', subject: { by: 'hash', hash: 'h' } },
@@ -130,7 +139,7 @@ describe('half a fact is none', () => {
 
   it('a change of nothing in particular is one of everything', () => {
     const change = { entity: undefined, hashes: ['h'] };
-    const [event] = heardBelow({ message: { $case: 'event', value: { position: 3n, change } } });
+    const [event] = heardBelow({ message: { $case: 'event', value: { position: 3n, change } } }, new SharedIds());
     expect(event).toEqual({ type: 'event', position: 3, event: undefined });
   });
 });

@@ -1,4 +1,5 @@
 import { type Values } from '../src';
+import { workspaceRolesOf } from '../src/few';
 import { SharedIds } from '../src/shared-ids';
 
 const copyOf = (text: string): string => Buffer.from(text).toString();
@@ -18,7 +19,7 @@ const values: { [K in keyof Values]?: Values[K] } = {
   organization: { id: 'org_1', state: 'ACTIVE' },
   member: { id: 'mem_1', organizationId: 'org_1', userId: 'user_1', state: 'SUSPENDED' },
   workspace: { id: 'ws_1', organizationId: 'org_1', state: 'DELETED' },
-  binding: { organizationRoleId: 'role_1', workspaceRoles: new Map([['ws_1', 'role_2']]) },
+  binding: { organizationRoleId: 'role_1', workspaceRoles: workspaceRolesOf([['ws_1', 'role_2']]) },
 };
 
 test('a-fact-that-shares-its-ids-says-the-same', () => {
@@ -27,6 +28,8 @@ test('a-fact-that-shares-its-ids-says-the-same', () => {
     const id = typeof value === 'object' && 'id' in value ? copyOf(value.id) : 'mem_1';
     for (let again = 0; again < 2; again++) expect(ids.sharing(kind as keyof Values, id, value)).toEqual(value);
   }
-  const { organizationRoleId, workspaceRoles } = ids.sharing('binding', 'svc_1', { workspaceRoles: new Map() });
-  expect([organizationRoleId, workspaceRoles.size]).toEqual([undefined, 0]);
+  const { organizationRoleId, workspaceRoles } = ids.sharing('binding', 'svc_1', {
+    workspaceRoles: workspaceRolesOf([]),
+  });
+  expect([organizationRoleId, [...workspaceRoles]]).toEqual([undefined, []]);
 });

@@ -47,6 +47,7 @@ export async function filledReplica({ mongoUri, redisUrl, dataset }: FilledOptio
   await leased();
   const memory = {
     check: replica.check.bind(replica),
+    remembersHash: replica.remembersHash.bind(replica),
     now: (clock: Parameters<typeof replica.now>[0]) => replica.now(clock) ?? Date.now(),
   };
   // Gathered as in production; written nowhere.

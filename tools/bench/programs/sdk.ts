@@ -2,6 +2,7 @@
 import { connectLatchkey, type LatchkeyClient } from '@latchkey/client';
 import { type TlsFiles } from '@latchkey/service';
 import { Dataset, type Question, type Size } from '../data/dataset';
+import { fresh } from '../data/ids';
 import { randomOf, shuffled } from '../data/random';
 import { answering, cpuMicros } from './answering';
 
@@ -11,6 +12,9 @@ export interface SdkStart {
   readonly tls: TlsFiles;
   readonly size: Size;
 }
+
+/** A question is about a secret that a request has just brought, so neither is far away when it is asked. */
+const justCome = (question: Question): Question => ({ ...question, key: fresh(question.key) });
 
 let client: LatchkeyClient | undefined;
 let asked: Question[] = [];
@@ -45,10 +49,10 @@ answering({
         await new Promise(setImmediate);
         await client.ready(READY_MS);
       }
+      const questions = Array.from({ length: AT_ONCE }, (_, i) => justCome(asked[(done + i) % keys]!));
       const before = cpuMicros();
       let fromMemory = true;
-      for (let i = 0; i < AT_ONCE; i++) {
-        const question = asked[(done + i) % keys]!;
+      for (const question of questions) {
         const { allowed, source, reason } = await client.authorize(question);
         if (allowed !== question.expected) throw new Error(`a wrong decision: ${reason}`);
         fromMemory &&= source === 'memory';

@@ -32,6 +32,14 @@ export const FILL_SCHEDULES: readonly Schedule[] = [
     },
   },
   {
+    without: 'deadLinks',
+    story: 'k0 leads to m0, which is forgotten: the way to it must not be.',
+    script: (scene) => {
+      scene.check('p0', 'k0#0', 50, 900);
+      scene.mutate(212, 'm0', { on: false });
+    },
+  },
+  {
     without: 'noRestart',
     story:
       'A check has looked up k0 and waits for m0. k0 is deleted and acknowledged, then m0 is changed: the check must not ' +

@@ -113,9 +113,14 @@ export class LiveReplica<V> {
     return this.#replica.databaseTime(clock);
   }
 
-  /** Whether it has the entity in memory. */
+  /** Whether it has the entity in memory, with or without a lease. */
   remembers(kind: string, id: string): boolean {
     return Boolean(this.#replica.cache.byId(kind, id));
+  }
+
+  /** The same, of what is found under a hash. */
+  remembersHash(hash: string): boolean {
+    return Boolean(this.#replica.cache.byHash(hash));
   }
 
   /** Refuses from now on, and resolves when nobody waits for this replica any more. */

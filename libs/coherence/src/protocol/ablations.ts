@@ -17,6 +17,8 @@ export interface Ablations {
   readonly noFillGuard?: boolean;
   /** Fills are guarded by the ids they read, but not by hashes. */
   readonly guardByIdOnly?: boolean;
+  /** What an entity leads to is believed to be in memory still. */
+  readonly deadLinks?: boolean;
   /** After an await, a check goes on with what it had already looked up. */
   readonly noRestart?: boolean;
   /** A dropped fill still answers those that waited for it. */

@@ -78,6 +78,7 @@ export class Check<V, A> {
     return {
       byHash: (hash) => find({ by: 'hash', hash }, () => view.byHash(hash)),
       byId: (kind, id) => find({ by: 'id', kind, id }, () => view.byId(kind, id)),
+      byLink: (from, kind, id) => find({ by: 'id', kind, id }, () => view.byLink(from, kind, id)),
     };
   }
 }

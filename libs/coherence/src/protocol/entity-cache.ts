@@ -1,3 +1,4 @@
+import { type Ablations, NOTHING_ABLATED } from './ablations';
 import { type ChangeEvent, type Entity, hashName, nameOf, type Subject, subjectName } from './types';
 
 export interface CacheLimits {
@@ -7,14 +8,22 @@ export interface CacheLimits {
   readonly unknown: number;
 }
 
+type Mark = typeof UNUSED | typeof USED | typeof GONE;
+const UNUSED = 0;
+/** Since the eviction hand last passed: it gets a second chance, so that a hit costs no reordering. */
+const USED = 1;
+/** Forgotten, for ever. To be looked at wherever a slot is not found in the maps. */
+const GONE = 2;
+
 /** An entity as it is kept: one object with its mark, and without an array for its one hash, since there are very many. */
 class Slot<V> implements Entity<V> {
   readonly kind: string;
   readonly id: string;
   readonly within: readonly string[];
   readonly value: V;
-  /** Used since the eviction hand last passed: it gets a second chance, so that a hit costs no reordering. */
-  used = false;
+  mark: Mark = UNUSED;
+  /** What was last looked up beside it; see {@link View.byLink}. */
+  link: Slot<V> | undefined = undefined;
   readonly #hashes: string | readonly string[];
 
   constructor({ kind, id, hashes, within, value }: Entity<V>) {
@@ -38,23 +47,30 @@ const MOST_CHANCES = 64;
 /** Entity, null where it is known that there is none, or undefined where nothing is known. */
 export type Found<V> = Entity<V> | null | undefined;
 
-/** What a check reads from. Two calls rather than one about a {@link Subject}: a hit allocates nothing. */
+/** What a check reads from. Calls of their own rather than one about a {@link Subject}: a hit allocates nothing. */
 export interface View<V> {
   byHash(hash: string): Found<V>;
   byId(kind: string, id: string): Found<V>;
+  /**
+   * As `byId`, for what is always looked up after `from`, which this view has just found: remembered beside it, so that no map
+   * is searched. One thing is remembered, the last.
+   */
+  byLink(from: Entity<V>, kind: string, id: string): Found<V>;
 }
 
 /** Entities by id and by hash in bounded memory; what was used least recently goes first. */
 export class EntityCache<V> implements View<V> {
   readonly #limits: CacheLimits;
+  readonly #ablations: Ablations;
   readonly #kinds = new Map<string, Map<string, Slot<V>>>();
   readonly #byHash = new Map<string, Slot<V>>();
   readonly #within = new Map<string, Set<Slot<V>>>();
   readonly #unknown = new Set<string>();
 
   /** `kinds`: all that this version can hold. An event about another one cannot be applied by eviction. */
-  constructor(kinds: readonly string[], limits: CacheLimits) {
+  constructor(kinds: readonly string[], limits: CacheLimits, ablations: Ablations = NOTHING_ABLATED) {
     this.#limits = limits;
+    this.#ablations = ablations;
     for (const kind of kinds) this.#kinds.set(kind, new Map());
   }
 
@@ -75,15 +91,28 @@ export class EntityCache<V> implements View<V> {
   byHash(hash: string): Found<V> {
     const slot = this.#byHash.get(hash);
     if (!slot) return this.#unknown.has(hashName(hash)) ? null : undefined;
-    slot.used = true;
+    if (slot.mark === UNUSED) slot.mark = USED;
     return slot;
   }
 
   byId(kind: string, id: string): Found<V> {
     const slot = this.#kinds.get(kind)?.get(id);
     if (!slot) return this.#unknown.has(nameOf(kind, id)) ? null : undefined;
-    slot.used = true;
+    if (slot.mark === UNUSED) slot.mark = USED;
     return slot;
+  }
+
+  byLink(from: Entity<V>, kind: string, id: string): Found<V> {
+    // All that this view finds are slots.
+    const slot = from as Slot<V>;
+    const { link } = slot;
+    if (link && link.id === id && link.kind === kind && (link.mark !== GONE || this.#ablations.deadLinks)) {
+      if (link.mark === UNUSED) link.mark = USED;
+      return link;
+    }
+    const found = this.byId(kind, id);
+    if (found) slot.link = found as Slot<V>;
+    return found;
   }
 
   find(subject: Subject): Found<V> {
@@ -128,6 +157,7 @@ export class EntityCache<V> implements View<V> {
     for (const slot of [...(this.#within.get(name) ?? [])]) this.#remove(slot);
   }
 
+  /** Nothing is found any more, so nothing leads to what was: links need no look. */
   flush(): void {
     for (const slots of this.#kinds.values()) slots.clear();
     this.#byHash.clear();
@@ -138,8 +168,8 @@ export class EntityCache<V> implements View<V> {
   #makeRoom(slots: Map<string, Slot<V>>): void {
     let chances = MOST_CHANCES;
     for (const [id, slot] of slots) {
-      if (!slot.used || chances-- === 0) return this.#remove(slot);
-      slot.used = false;
+      if (slot.mark !== USED || chances-- === 0) return this.#remove(slot);
+      slot.mark = UNUSED;
       slots.delete(id);
       slots.set(id, slot);
     }
@@ -147,6 +177,8 @@ export class EntityCache<V> implements View<V> {
 
   #remove(slot: Slot<V> | undefined): void {
     if (!slot) return;
+    slot.mark = GONE;
+    if (!this.#ablations.deadLinks) slot.link = undefined;
     const { kind, id, hashes, within } = slot;
     this.#kinds.get(kind)?.delete(id);
     for (const hash of hashes) if (this.#byHash.get(hash) === slot) this.#byHash.delete(hash);

@@ -44,7 +44,7 @@ export class Holder<W, V> {
   constructor({ parameters, kinds, limits, ablations }: HolderOptions) {
     this.#parameters = parameters;
     this.#ablations = ablations ?? NOTHING_ABLATED;
-    this.cache = new EntityCache(kinds, limits);
+    this.cache = new EntityCache(kinds, limits, this.#ablations);
     this.#lease = new Lease(parameters, this.#ablations);
   }
 

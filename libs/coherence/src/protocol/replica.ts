@@ -39,7 +39,7 @@ export class Replica<W, V> {
     this.#options = options;
     this.#ablations = options.ablations ?? NOTHING_ABLATED;
     this.#remembered = options.remembered;
-    this.cache = new EntityCache(options.kinds, options.limits);
+    this.cache = new EntityCache(options.kinds, options.limits, this.#ablations);
     this.fills = new Fills(this.cache, this.#log, options.parameters, this.#ablations);
     this.#grants = new Grants(options.parameters, this.#ablations);
     this.#joins = new Joins(options.parameters, options.identify);

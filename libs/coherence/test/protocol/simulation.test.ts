@@ -42,6 +42,7 @@ describe('without one of its ingredients', () => {
     'noLease',
     'staleFill',
     'noFillGuard',
+    'deadLinks',
     'flushKeepsFills',
     'flushKeepsHolders',
     'gapIgnored',
