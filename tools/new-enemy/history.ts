@@ -15,6 +15,8 @@ export interface RaceRecord {
   readonly subject: string;
   /** What a check is refused with once the mutation holds. */
   readonly refusal: string;
+  /** And with until it is acknowledged; see Kind. */
+  readonly refusalMeanwhile?: string;
   /** When its call was made, its first attempt if there were several. */
   readonly begun: number;
   /** The same moment as processes of this machine write it into their logs, epoch ms. */
@@ -40,7 +42,9 @@ export function findings(race: RaceRecord): Finding[] {
     if (check.answer === 'NO_ANSWER') return [];
     if (check.answer === 'ALLOWED') return check.start > race.acknowledged ? [{ what: 'staleAccept', check }] : [];
     if (check.end < race.begun) return [{ what: 'staleRefusal', check }];
-    return check.answer === race.refusal ? [] : [{ what: 'strangeRefusal', check }];
+    if (check.answer === race.refusal) return [];
+    const meanwhile = check.start <= race.acknowledged && check.answer === race.refusalMeanwhile;
+    return meanwhile ? [] : [{ what: 'strangeRefusal', check }];
   });
 }
 

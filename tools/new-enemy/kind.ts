@@ -27,6 +27,11 @@ export interface Kind {
   readonly name: string;
   /** What a check is refused with afterwards. */
   readonly refusal: keyof typeof keyV1.DecisionReason;
+  /**
+   * What a check that started before the acknowledgement may be refused with as well: where a mutation changes several
+   * entities, some of them may be remembered from before it and others read after it, until it is acknowledged.
+   */
+  readonly refusalMeanwhile?: keyof typeof keyV1.DecisionReason;
   /** Makes what each race needs once; answers how to make the next subject. */
   open(world: World): Promise<() => Promise<Subject>>;
 }

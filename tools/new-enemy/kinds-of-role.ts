@@ -125,6 +125,8 @@ export const KINDS_OF_ROLE: readonly Kind[] = [
     // Of the whole deployment: every other race goes on while the built-in roles change under it.
     name: 'permission retired',
     refusal: 'UNKNOWN_PERMISSION',
+    // The built-in roles lose it too.
+    refusalMeanwhile: 'PERMISSION_MISSING',
     async open(world) {
       const { api, tenant } = world;
       const { organizationId, admin } = tenant;

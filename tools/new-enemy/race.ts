@@ -34,8 +34,9 @@ export async function runRace(
     // The earliest checks that have to see it: the others may be waiting for answers.
     const probes = lookout.observers.map((observer) => sight.ask(observer));
     await Promise.all([sleep(between(random, ...AFTER_MS)), ...probes]);
-    const { name, refusal } = kind;
-    record = { kind: name, number, subject: subject.changes, refusal, begun, wall, acknowledged, attempts };
+    const { name, refusal, refusalMeanwhile } = kind;
+    const { changes } = subject;
+    record = { kind: name, number, subject: changes, refusal, refusalMeanwhile, begun, wall, acknowledged, attempts };
   } finally {
     await sight.end();
   }

@@ -1,3 +1,4 @@
+import { plainlyFits } from '@latchkey/facts';
 import { type keyV1 } from '@latchkey/proto';
 
 interface Rule {
@@ -37,7 +38,7 @@ const RULES: readonly Rule[] = [
 
 /** Why this question of a batch is malformed; undefined if it is not. Never holds what the question said. */
 export function checkError(check: keyV1.AuthorizeRequest): keyV1.CheckError | undefined {
-  if (!RULES.some((rule) => breaks(check, rule))) return undefined;
+  if (plainlyFits(check) || !RULES.some((rule) => breaks(check, rule))) return undefined;
   const violations = RULES.filter((rule) => breaks(check, rule)).map(({ field, of, limit }) =>
     of(check) === ''
       ? { field, rule: 'string.min_len', description: 'value length must be at least 1 characters' }

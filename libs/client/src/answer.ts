@@ -75,19 +75,6 @@ export function principalOf(
   return { organizationId, principalId, userId, keyId, viaKey, narrowed };
 }
 
-/** Whether the question keeps the limits of AuthorizeRequest for certain. One that does not is the server's to refuse. */
-export function fits({ key, permission, workspaceId = '', organizationId = '' }: Question): boolean {
-  return (
-    key.length > 0 &&
-    // In the worst case a character is three bytes.
-    key.length <= 85 &&
-    permission.length > 0 &&
-    permission.length <= 64 &&
-    workspaceId.length <= 64 &&
-    organizationId.length <= 64
-  );
-}
-
 export function toRequest({
   key,
   permission,

@@ -1,5 +1,5 @@
 import { type CacheLimits } from '@latchkey/coherence/sans-io';
-import { judge, type Judge, Usage, type Verdict } from '@latchkey/facts';
+import { judge, type Judge, plainlyFits, Usage, type Verdict } from '@latchkey/facts';
 import { keyV1 } from '@latchkey/proto';
 import {
   AppError,
@@ -12,7 +12,7 @@ import {
   toAppError,
   within,
 } from '@latchkey/service';
-import { type Decision, fits, fromResponse, fromVerdict, type Question, toRequest } from './answer';
+import { type Decision, fromResponse, fromVerdict, type Question, toRequest } from './answer';
 import { LiveHolder } from './live-holder';
 
 /** As pino's, bunyan's and others' loggers are called. */
@@ -178,9 +178,10 @@ export class LatchkeyClient {
 
   /** Undefined: memory is not to be asked. */
   #remembered(question: Question): Verdict | Promise<Verdict> | undefined {
-    if (this.#holder.brand === '' || !fits(question)) return undefined;
-    const { key, permission, workspaceId = '', organizationId = '' } = question;
-    return this.judge.judgeKey(key, { permission, workspaceId, organizationId });
+    if (this.#holder.brand === '') return undefined;
+    const asked = toRequest(question);
+    // What may be too long is the server's to refuse.
+    return plainlyFits(asked) ? this.judge.judgeKey(asked.key, asked) : undefined;
   }
 
   /** What waits for a fact, and then for a server if there must be one: together no longer than the answer is of use. */

@@ -66,6 +66,15 @@ test('a refusal before the mutation, or for another reason, is found', () => {
   expect(findings(race([check(21, 22, 'UNKNOWN_KEY')]))[0]?.what).toBe('strangeRefusal');
 });
 
+test('a refusal for a reason of meanwhile is found from the acknowledgement on, and not before', () => {
+  const changing = (start: number): RaceRecord => ({
+    ...race([check(start, 22, 'UNKNOWN_KEY')]),
+    refusalMeanwhile: 'UNKNOWN_KEY',
+  });
+  expect(findings(changing(19))).toEqual([]);
+  expect(findings(changing(20.5))[0]?.what).toBe('strangeRefusal');
+});
+
 test('a recorded violation is found: replicas that said yes after the acknowledgement', () => {
   // Of a run without the barrier, as `--history` writes it.
   const text = readFileSync(join(__dirname, 'recorded-violation.json'), 'utf8');

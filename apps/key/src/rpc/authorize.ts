@@ -6,11 +6,8 @@ import { type Deps } from '../deps';
 
 export const authorize =
   ({ judge }: Pick<Deps, 'judge'>) =>
-  (
-    { key, permission, workspaceId, organizationId }: keyV1.AuthorizeRequest,
-    ctx: CallContext,
-  ): keyV1.AuthorizeResponse | Promise<keyV1.AuthorizeResponse> =>
-    answered(judge.judgeKey(key, { permission, workspaceId, organizationId }, ctx.caller), ctx, response);
+  (request: keyV1.AuthorizeRequest, ctx: CallContext): keyV1.AuthorizeResponse | Promise<keyV1.AuthorizeResponse> =>
+    answered(judge.judgeKey(request.key, request, ctx.caller), ctx, response);
 
 function response(verdict: Verdict): keyV1.AuthorizeResponse {
   return {

@@ -9,9 +9,12 @@ export const EPOCH_DATABASE = 'latchkey_coherence';
 const ID = 'epoch';
 /** A linearizable read waits for a majority; without a limit it would wait for ever on a primary that was cut off, ms. */
 const READ_LIMIT_MS = 5_000;
-interface Stored extends Omit<EpochDocument, 'at'> {
+const WITHOUT_RING = { projection: { ring: 0 } };
+
+interface Stored extends Omit<EpochDocument, 'at' | 'ring'> {
   readonly _id: string;
   readonly at: Date;
+  readonly ring?: EpochDocument['ring'];
   /** See {@link EpochStore.markKey}. No operation of the protocol knows it. */
   readonly markKey?: string;
 }
@@ -20,9 +23,12 @@ type Update = mongoose.mongo.UpdateFilter<Stored>;
 
 /** The one document in MongoDB. Each operation is one durable findOneAndUpdate: a deposed primary cannot complete it. */
 export interface EpochStore {
-  /** The document after the operation; undefined where its conditions did not hold. */
+  /**
+   * The document after the operation; undefined where its conditions did not hold. With its ring for a replica alone (join, poll):
+   * it is most of the document, and nobody else looks at it.
+   */
   execute(operation: EpochOperation): Promise<EpochDocument | undefined>;
-  /** As a majority has it; `linearizable`: surely no older than this call. Undefined where there is none. */
+  /** As a majority has it, without its ring; `linearizable`: surely no older than this call. Undefined where there is none. */
   read(concern?: 'majority' | 'linearizable'): Promise<EpochDocument | undefined>;
   /** Keys the MAC of what is remembered outside the database; the same in every backup, whatever its generation. */
   markKey(): Promise<string | undefined>;
@@ -48,12 +54,16 @@ export async function openEpochStore(
       const after = await epochs.findOneAndUpdate(
         { _id: ID, ...filter },
         { ...update, $currentDate: { at: true } },
-        { returnDocument: 'after', writeConcern: DURABLE },
+        {
+          returnDocument: 'after',
+          writeConcern: DURABLE,
+          ...(operation.op !== 'join' && operation.op !== 'poll' && WITHOUT_RING),
+        },
       );
       return after === null ? undefined : documentOf(after);
     },
     async read(readConcern = 'majority') {
-      const options = { readConcern, readPreference: 'primary' as const, maxTimeMS: READ_LIMIT_MS };
+      const options = { readConcern, readPreference: 'primary' as const, maxTimeMS: READ_LIMIT_MS, ...WITHOUT_RING };
       const found = await epochs.findOne({ _id: ID }, options);
       return found === null ? undefined : documentOf(found);
     },
@@ -93,7 +103,7 @@ export function newGeneration(now: number, ...than: readonly string[]): string {
   return fresh > latest ? fresh : `${latest}+${random}`;
 }
 
-function documentOf({ generation, macKey, seq, ring, replicas, frozen, at }: Stored): EpochDocument {
+function documentOf({ generation, macKey, seq, ring = [], replicas, frozen, at }: Stored): EpochDocument {
   return { generation, macKey, seq, ring, replicas, frozen, at: at.getTime() };
 }
 
