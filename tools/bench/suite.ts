@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { connectLatchkey, type LatchkeyClient } from '@latchkey/client';
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
 import { newTenant, newToken, newUser, startTestSuite, type TestMember, type TestSuite } from '@latchkey/testing';
 
@@ -34,6 +35,15 @@ export async function newHolder({ api, organizationId, workspaceId, admin }: Wor
   if (!member) throw new Error('AddMember answered without a member');
   const { secret } = await newToken(api, organizationId, person.as);
   return { ...person, memberId: member.id, secret };
+}
+
+const READY_MS = 30_000;
+
+/** An SDK client that holds a sub-lease of a replica of key, which every mutation has to wait for. */
+export async function startSdk({ addresses, tls }: World): Promise<LatchkeyClient> {
+  const sdk = connectLatchkey({ address: addresses.key, tls: tls('ops') });
+  await sdk.ready(READY_MS);
+  return sdk;
 }
 
 /** CPU time of a process that answers no questions, µs, from the kernel's account of it: in steps of 10 ms. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
 import { newSecret } from '@latchkey/facts';
-import { idOf } from './ids';
+import { fresh, idOf } from './ids';
 import { randomOf } from './random';
 
 export const BRAND = 'lk';
@@ -36,6 +36,9 @@ export interface Question {
   readonly organizationId: string;
   readonly expected: boolean;
 }
+
+/** A question is about a secret that a request has just brought, so neither is far away when it is asked. */
+export const justCome = (question: Question): Question => ({ ...question, key: fresh(question.key) });
 
 const CUSTOM_ROLES = 100;
 const WORKSPACES_EACH = 3;

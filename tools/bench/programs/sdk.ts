@@ -1,8 +1,7 @@
 // The SDK as a product's own process uses it: its memory is filled over the stream of a real server.
 import { connectLatchkey, type LatchkeyClient } from '@latchkey/client';
 import { type TlsFiles } from '@latchkey/service';
-import { Dataset, type Question, type Size } from '../data/dataset';
-import { fresh } from '../data/ids';
+import { Dataset, justCome, type Question, type Size } from '../data/dataset';
 import { randomOf, shuffled } from '../data/random';
 import { answering, cpuMicros } from './answering';
 
@@ -12,9 +11,6 @@ export interface SdkStart {
   readonly tls: TlsFiles;
   readonly size: Size;
 }
-
-/** A question is about a secret that a request has just brought, so neither is far away when it is asked. */
-const justCome = (question: Question): Question => ({ ...question, key: fresh(question.key) });
 
 let client: LatchkeyClient | undefined;
 let asked: Question[] = [];

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type LatchkeyClient } from '@latchkey/client';
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
 import { type Bench } from '../bench';
 import { canPin, type Measured, SERVER_CORE } from '../process';
@@ -7,7 +8,7 @@ import { type LoadResult } from '../programs/generate';
 import { type Row } from '../row';
 import { startGenerator } from '../servers';
 import { shown, spreadOf } from '../statistics';
-import { cpuMicrosOf, type KeyHolder, newHolder, startWorld, type World } from '../suite';
+import { cpuMicrosOf, type KeyHolder, newHolder, startSdk, startWorld, type World } from '../suite';
 
 const REACH = 1.1;
 const MUTATIONS_PER_SECOND = 50;
@@ -17,9 +18,14 @@ const CHANGING = 10;
 const ROUNDS = 4;
 const CALLS = 20_000;
 const LIMIT_MS = 20_000;
+/** The generator of unary checks has its core with the SDK, so that more of one is less of the other, ms. */
+const SDK_PAUSE_MS = 5;
 
 interface Changes {
   acknowledged: number;
+  /** Answers of the SDK under load, and those of them from its memory. */
+  sdkAnswers: number;
+  sdkFromMemory: number;
   stale: number;
   failed: number;
 }
@@ -27,9 +33,10 @@ interface Changes {
 /** Reads beside writes: what revokes must not make what checks slow, nor wrong. */
 export const mixed: Row = {
   name: 'mixed',
-  about: `${MUTATIONS_PER_SECOND} mutations a second beside a saturating load of checks`,
+  about: `${MUTATIONS_PER_SECOND} mutations a second beside a saturating load of checks and an SDK`,
   async run(bench) {
     const world = await startWorld();
+    const sdk = await startSdk(world);
     try {
       const holders: KeyHolder[] = [];
       for (let i = 0; i < HOLDERS; i++) holders.push(await newHolder(world));
@@ -38,16 +45,21 @@ export const mixed: Row = {
       const generator = await generatorFor(bench, world, holders.slice(CHANGING));
       await loaded(generator, world, pid);
       const [quiet, busy, rates]: [number[], number[], number[]] = [[], [], []];
-      const changes: Changes = { acknowledged: 0, stale: 0, failed: 0 };
+      const changes: Changes = { acknowledged: 0, sdkAnswers: 0, sdkFromMemory: 0, stale: 0, failed: 0 };
       let elapsed = 0;
       for (let round = 0; round < ROUNDS; round++) {
+        const alone = new AbortController();
+        const askingAlone = ask(sdk, world, holders.slice(CHANGING), changes, alone.signal);
         quiet.push((await loaded(generator, world, pid)).micros);
+        alone.abort();
+        await askingAlone;
         const stop = new AbortController();
         const started = performance.now();
-        const changing = change(world, holders.slice(0, CHANGING), changes, stop.signal);
+        const asking = ask(sdk, world, holders.slice(CHANGING), changes, stop.signal);
+        const changing = change(world, sdk, holders.slice(0, CHANGING), changes, stop.signal);
         const run = await loaded(generator, world, pid);
         stop.abort();
-        await changing;
+        await Promise.all([asking, changing]);
         elapsed += performance.now() - started;
         busy.push(run.micros);
         rates.push(run.result.perSecond);
@@ -82,6 +94,10 @@ export const mixed: Row = {
             figure: 'mutations/s and checks/s meanwhile',
             measured: `${perSecond.toFixed(0)} and ${shown(spreadOf(rates), 0)}`,
           },
+          {
+            figure: 'answers of an SDK beside both, and from its memory',
+            measured: `${changes.sdkAnswers}, ${((changes.sdkFromMemory / changes.sdkAnswers) * 100).toFixed(1)} %`,
+          },
         ],
         figures: {
           mixedToQuiet: ratio.median,
@@ -92,6 +108,7 @@ export const mixed: Row = {
         },
       };
     } finally {
+      await sdk.close();
       await world.stop();
     }
   },
@@ -128,9 +145,29 @@ async function loaded(
   return { micros, result };
 }
 
+/** The SDK's load: what its memory holds, over and over, between turns of the event loop that everybody else here needs. */
+async function ask(
+  sdk: LatchkeyClient,
+  { workspaceId }: World,
+  holders: readonly KeyHolder[],
+  changes: Changes,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    for (const { secret } of holders) {
+      const { allowed, source } = await sdk.authorize({ key: secret, permission: 'projects:read', workspaceId });
+      changes.sdkAnswers += 1;
+      if (source === 'memory') changes.sdkFromMemory += 1;
+      if (!allowed) changes.failed += 1;
+    }
+    await sleep(SDK_PAUSE_MS);
+  }
+}
+
 /** Takes a role away and gives it back, over and over, and asks every replica as soon as each change is acknowledged. */
 async function change(
   world: World,
+  sdk: LatchkeyClient,
   holders: readonly KeyHolder[],
   changes: Changes,
   signal: AbortSignal,
@@ -147,7 +184,7 @@ async function change(
       await api.bindings.setWorkspaceRole({ organizationId, workspaceId, memberId, roleId }, { as: admin.as });
       changes.acknowledged += 1;
       const expected = roleId === roles[0];
-      for (const replica of api.authorizationReplicas) {
+      for (const replica of [...api.authorizationReplicas, sdk]) {
         const { allowed } = await replica.authorize({ key: secret, permission: 'projects:create', workspaceId });
         if (allowed !== expected) changes.stale += 1;
       }
