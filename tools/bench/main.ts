@@ -64,9 +64,10 @@ async function run(): Promise<number> {
       }
     }
   } finally {
+    // Also when a later row has failed: some take minutes.
+    if (values.write) writeDocument(bench, results);
     await bench.close();
   }
-  if (values.write) writeDocument(bench, results);
   if (values.profile !== undefined) for (const line of profiles(values.profile)) log(line);
   const all = [...results.values()];
   const figures: Record<string, number | string> = Object.assign({}, ...all.map((result) => result.figures));

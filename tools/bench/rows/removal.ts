@@ -9,6 +9,9 @@ const TOKENS = 10_000;
 const ASKED = 200;
 const REACH_MS = 10_000;
 const INSERT = 1_000;
+const LOOK_MS = 250;
+/** Far beyond what is to be reached: a figure that falls short is one, too. */
+const LIMIT_MS = 300_000;
 
 /** A person who leaves with very many tokens. */
 export const removal: Row = {
@@ -36,6 +39,7 @@ export const removal: Row = {
       const acknowledgedMs = performance.now() - started;
       const accepted = (await ask()).filter((allowed) => allowed).length;
       const goneMs = await untilGone(world, holder.memberId, started);
+      bench.log(`  they are gone after ${(goneMs / 1_000).toFixed(1)} s`);
       return {
         lines: [
           {
@@ -80,12 +84,13 @@ async function multiplied({ database }: World, secret: string, times: number): P
 }
 
 /** Since `started`, ms. */
-async function untilGone({ database }: World, memberId: string, started: number): Promise<number> {
+async function untilGone({ database, organizationId }: World, memberId: string, started: number): Promise<number> {
   const connection = await mongoose.createConnection(database.uri, { dbName: 'latchkey_key' }).asPromise();
-  const live = { principalId: memberId, state: 'ACTIVE' };
-  while ((await connection.collection('keys').countDocuments(live)) > 0) {
-    if (performance.now() - started > 120_000) throw new Error('the tokens do not go');
-    await new Promise((resolve) => setTimeout(resolve, 50));
+  // As an index has it, and seldom: whoever looks at ten thousand documents over and over measures that.
+  const live = { organizationId, principalId: memberId, kind: 'PERSONAL', state: 'ACTIVE' };
+  while ((await connection.collection('keys').findOne(live, { projection: { _id: 1 } })) !== null) {
+    if (performance.now() - started > LIMIT_MS) throw new Error('the tokens do not go');
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
   await connection.close();
   return performance.now() - started;
