@@ -11,7 +11,7 @@ import {
   ping,
   systemClock,
 } from '@latchkey/coherence';
-import { guardBy, judge, type Memory, Usage, type Value } from '@latchkey/facts';
+import { guardBy, judge, Usage, type Value } from '@latchkey/facts';
 import { auditV1, identityV1, keyV1, roleV1 } from '@latchkey/proto';
 import {
   client,
@@ -33,6 +33,7 @@ import { fillFrom } from './fill';
 import { keyStore } from './key-store';
 import { legacyKeyTable } from './legacy-key-service';
 import { legacySunsetStore } from './legacy-sunset-store';
+import { memoryOf } from './memory';
 import { Misses } from './misses';
 import { personalTokenTable } from './personal-token-service';
 import { remoteFacts } from './remote-facts';
@@ -102,11 +103,7 @@ export async function startKeyApp(
     replica.start();
     // Again after the server has stopped: for a start that fails before there is one.
     onStop(() => replica.leave());
-    const memory: Memory = {
-      check: replica.check.bind(replica),
-      remembersHash: replica.remembersHash.bind(replica),
-      now: (clock) => replica.now(clock) ?? now(),
-    };
+    const memory = memoryOf(replica, now);
     const deps: Deps = {
       mutations,
       keys,

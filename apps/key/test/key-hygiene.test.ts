@@ -7,6 +7,7 @@ import { eventually } from '@latchkey/testing';
 import { keyConfig } from '../src/config';
 import { type FactSource } from '../src/fact-source';
 import { fillFrom } from '../src/fill';
+import { memoryOf } from '../src/memory';
 import { Misses } from '../src/misses';
 import { batchAuthorize } from '../src/rpc/batch-authorize';
 import { createPersonalToken } from '../src/rpc/create-personal-token';
@@ -52,12 +53,12 @@ async function replicaOf({ perSecond, burst }: { perSecond: number; burst: numbe
   replica.start();
   stops.push(() => replica.leave());
   await eventually(() => expect(replica.serving).toBe(true));
-  const memory = {
-    check: replica.check.bind(replica),
-    remembersHash: replica.remembersHash.bind(replica),
-    now: Date.now,
+  return {
+    replica,
+    judge: judge({ memory: memoryOf(replica, Date.now), brand: 'lk' }),
+    clock,
+    keyReads: () => keyReads,
   };
-  return { replica, judge: judge({ memory, brand: 'lk' }), clock, keyReads: () => keyReads };
 }
 
 /** A live token, and what it is asked about. */

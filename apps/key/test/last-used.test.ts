@@ -145,12 +145,36 @@ describe('what a use is', () => {
     const it = judge({
       memory: readingEachTime(deps.source, () => NOON),
       brand: 'lk',
-      used: (keyId, nowMs) => used.push(`${keyId} ${nowMs}`),
+      used: (keyId, nowMs) => used.push(`${keyId} ${nowMs}`) > 0,
     });
     const ask = async (permission: string, of: { workspaceId?: string; organizationId?: string } = {}) =>
       (await it.judgeKey(secret, { permission, workspaceId, organizationId: '', ...of })).reason;
     return { ...place, it, ask, used, secret, tokenId: token?.id ?? '', use: `${token?.id} ${NOON}` };
   }
+
+  test('a use is told once a minute where it is taken, and with every check until it is', async () => {
+    const { secret, tokenId, workspaceId } = await reader();
+    const clock = { ms: NOON };
+    const told: string[] = [];
+    const taking = { now: false };
+    const it = judge({
+      memory: readingEachTime(world.deps.source, () => clock.ms, new Map()),
+      brand: 'lk',
+      used: (keyId, nowMs) => {
+        told.push(`${keyId} ${nowMs}`);
+        return taking.now;
+      },
+    });
+    const ask = async (ms: number) => {
+      clock.ms = ms;
+      await it.judgeKey(secret, { permission: 'projects:read', workspaceId, organizationId: '' });
+    };
+    await ask(NOON);
+    await ask(NOON + 1);
+    taking.now = true;
+    for (const ms of [2, 3, MINUTE - 1, MINUTE, MINUTE + 1]) await ask(NOON + ms);
+    expect(told).toEqual([0, 1, 2, MINUTE].map((ms) => `${tokenId} ${NOON + ms}`));
+  });
 
   test('a working key is used, whatever it is refused', async () => {
     const { it, ask, used, use, secret } = await reader();

@@ -79,14 +79,16 @@ export function memoryFacts() {
   return { facts, source };
 }
 
-/** A memory that keeps nothing: every check reads its facts anew, one after the other. */
-export function readingEachTime(source: FactSource, now: () => number): Memory {
+type Read = Map<string, Entity<Value> | null>;
+
+/** A memory that keeps nothing, unless it is given where: every check reads its facts anew, one after the other. */
+export function readingEachTime(source: FactSource, now: () => number, kept?: Read): Memory {
   const load = fillFrom(source, () => systemContext('key', { log, timeoutMs: 2_000 }));
   return {
     now,
     remembersHash: () => false,
     async check(evaluate) {
-      const found = new Map<string, Entity<Value> | null>();
+      const found: Read = kept ?? new Map();
       const nameOf = (subject: Subject) => (subject.by === 'hash' ? subject.hash : `${subject.kind} ${subject.id}`);
       const byId = (kind: string, id: string) => found.get(`${kind} ${id}`);
       const view: View<Value> = {

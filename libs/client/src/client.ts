@@ -116,7 +116,7 @@ export class LatchkeyClient {
     const { brand } = this.#holder;
     if (brand === '') throw notLeased();
     if (this.#judge?.brand !== brand) {
-      const used = (keyId: string, nowMs: number): void => this.#usage.note(keyId, nowMs);
+      const used = (keyId: string, nowMs: number): boolean => this.#usage.note(keyId, nowMs);
       this.#judge = { brand, judge: judge({ memory: this.#holder, brand, used }) };
     }
     return this.#judge.judge;

@@ -13,7 +13,7 @@ import {
   type Subject,
   systemClock,
 } from '@latchkey/coherence/sans-io';
-import { heardBelow, type KeyUse, type Memory, SharedIds, upMessage, type Value } from '@latchkey/facts';
+import { heardBelow, type KeyUse, type Memory, minuteOf, SharedIds, upMessage, type Value } from '@latchkey/facts';
 import { keyV1 } from '@latchkey/proto';
 import { type AppError, type Connection, type OpenStream } from '@latchkey/service';
 
@@ -39,7 +39,6 @@ interface Waiter {
 
 /** Keys in one report. */
 const MOST_USES = 500;
-const MINUTE_MS = 60_000;
 const TICK_MS = 25;
 /** Between two attempts to open a stream, ms: doubled from the first to the second number. */
 const RECONNECT_MS = [100, 5_000] as const;
@@ -114,7 +113,7 @@ export class LiveHolder implements Memory {
     for (let from = 0; from < uses.length; from += MOST_USES) {
       const keys = uses.slice(from, from + MOST_USES).map(([keyId, time]) => ({
         keyId,
-        minute: BigInt(Math.floor(time.getTime() / MINUTE_MS)),
+        minute: BigInt(minuteOf(time.getTime())),
       }));
       stream.send({ message: { $case: 'used', value: { keys } } });
     }

@@ -12,6 +12,7 @@ import {
 import { type Principal } from '@latchkey/service';
 import { type Depth, factsByKey, factsByUser, type Loaded } from './facts-of';
 import { fromMemory } from './known';
+import { minuteOf } from './minute';
 import { hashSecret, parseSecret } from './secret';
 import { type KnownKey, type Value } from './values';
 
@@ -58,8 +59,6 @@ export interface Memory {
   now(clock: Clock): number;
 }
 
-const MINUTE_MS = 60_000;
-
 type Outcome = Omit<Verdict, 'decisionId'>;
 
 export interface JudgeOptions {
@@ -67,10 +66,10 @@ export interface JudgeOptions {
   /** First part of every secret. */
   readonly brand: string;
   /**
-   * Told of the first use of a key in each minute, at database time, epoch ms. A key is used when it is presented while it works,
-   * and its holder with it, whatever the answer to the question is.
+   * Told of uses of a key, at database time, epoch ms: in each minute until it answers true, that it has taken one. A key is used
+   * when it is presented while it works, and its holder with it, whatever the answer to the question is.
    */
-  readonly used?: (keyId: string, nowMs: number) => void;
+  readonly used?: (keyId: string, nowMs: number) => boolean;
 }
 
 /** Refusals that are not for the sake of the key or its holder: it was used, if in vain. */
@@ -82,7 +81,7 @@ const USED_IN_VAIN: ReadonlySet<Reason> = new Set<Reason>([
   'PERMISSION_MISSING',
 ]);
 
-export function judge({ memory, brand, used = () => undefined }: JudgeOptions): Judge {
+export function judge({ memory, brand, used = () => true }: JudgeOptions): Judge {
   const prefix = `dec_${randomBytes(8).toString('hex')}-`;
   let count = 0;
   const numbered = ({ allowed, reason, principal, legacySunset }: Outcome, how: 'm' | 'r'): Verdict => {
@@ -90,10 +89,8 @@ export function judge({ memory, brand, used = () => undefined }: JudgeOptions): 
     return { allowed, reason, decisionId: prefix + count + how, principal, legacySunset };
   };
   const noteUse = (key: KnownKey, nowMs: number): void => {
-    const minute = Math.floor(nowMs / MINUTE_MS);
-    if (key.usedMinute === minute) return;
-    key.usedMinute = minute;
-    used(key.id, nowMs);
+    const minute = minuteOf(nowMs);
+    if (key.usedMinute !== minute && used(key.id, nowMs)) key.usedMinute = minute;
   };
   const verdict = (found: Outcome | Promise<Outcome>): Verdict | Promise<Verdict> =>
     found instanceof Promise ? found.then((outcome) => numbered(outcome, 'r')) : numbered(found, 'm');

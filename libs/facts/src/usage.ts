@@ -1,4 +1,5 @@
 import { settledWithin } from '@latchkey/coherence/sans-io';
+import { MINUTE_MS, minuteOf } from './minute';
 
 /** A key, and the start of the minute in which it was used. */
 export type KeyUse = readonly [keyId: string, lastUsedTime: Date];
@@ -12,8 +13,6 @@ export interface UsageOptions {
   /** How many keys are gathered at most; as many are written at once. Default 100,000, some 10 MB. */
   readonly limit?: number;
 }
-
-const MINUTE_MS = 60_000;
 
 /** For what is left to be written when a process stops, ms. */
 const STOP_MS = 5_000;
@@ -50,16 +49,17 @@ export class Usage {
     if (!done) this.#options.log?.warn({ keys: this.size }, 'when keys were last used could not be written in time');
   }
 
-  /** The key was used at `nowMs`, database time. On the hot path: one look into a map, mostly. */
-  note(keyId: string, nowMs: number): void {
-    const minute = Math.floor(nowMs / MINUTE_MS);
+  /** The key was used at `nowMs`, database time. Answers whether that will be written. */
+  note(keyId: string, nowMs: number): boolean {
+    const minute = minuteOf(nowMs);
     const before = this.#gathered.get(keyId);
-    if (before !== undefined && before >= minute) return;
+    if (before !== undefined && before >= minute) return true;
     const { limit } = this.#options;
     // What doesn't fit while the database is slow or away is left out; the next check of that key tries again.
-    if (before === undefined && this.#gathered.size >= limit) return;
+    if (before === undefined && this.#gathered.size >= limit) return false;
     this.#gathered.set(keyId, minute);
     if (before === undefined && this.#gathered.size === limit) void this.flush();
+    return true;
   }
 
   /** Writes what was gathered so far. What cannot be written stays for the next time. Never throws. */

@@ -34,7 +34,7 @@ export interface KnownKey extends Omit<KeyFact, 'permissions' | 'overlapEndTime'
   readonly userId: string;
   /** Names of the permissions that it is narrowed to. Absent: all that its principal may. */
   readonly narrowedTo?: readonly string[];
-  /** In which minute its use was last told, by database time: kept here, where a decision looks anyway. No fact. */
+  /** In which minute its use was last taken note of, by database time: kept here, where a decision looks anyway. No fact. */
   usedMinute?: number | undefined;
 }
 

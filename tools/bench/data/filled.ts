@@ -3,6 +3,7 @@ import { judge, type Judge, Usage, type Value } from '@latchkey/facts';
 import { createLogger, systemContext } from '@latchkey/service';
 import { type Holders } from '../../../apps/key/src/deps';
 import { fillFrom } from '../../../apps/key/src/fill';
+import { memoryOf } from '../../../apps/key/src/memory';
 import { BRAND, type Dataset } from './dataset';
 import { localFacts } from './fact-source';
 import { randomOf } from './random';
@@ -45,17 +46,12 @@ export async function filledReplica({ mongoUri, redisUrl, dataset }: FilledOptio
     while (!replica.serving) await new Promise((resolve) => setTimeout(resolve, 20));
   };
   await leased();
-  const memory = {
-    check: replica.check.bind(replica),
-    remembersHash: replica.remembersHash.bind(replica),
-    now: (clock: Parameters<typeof replica.now>[0]) => replica.now(clock) ?? Date.now(),
-  };
   // Gathered as in production; written nowhere.
   const usage = new Usage({ write: () => Promise.resolve(), log, everyMs: USAGE_MS });
   usage.start();
   stops.push(() => usage.stop());
-  const used = (keyId: string, nowMs: number): void => usage.note(keyId, nowMs);
-  const it = judge({ memory, brand: BRAND, used });
+  const used = (keyId: string, nowMs: number): boolean => usage.note(keyId, nowMs);
+  const it = judge({ memory: memoryOf(replica, Date.now), brand: BRAND, used });
   const fillOne = async (member: number): Promise<void> => {
     facts.open(member);
     const random = randomOf(member);

@@ -1,11 +1,9 @@
 import { ENTITY_KINDS, type HolderEnd } from '@latchkey/coherence';
-import { downMessage, heardAbove } from '@latchkey/facts';
+import { downMessage, heardAbove, MINUTE_MS } from '@latchkey/facts';
 import { type keyV1 } from '@latchkey/proto';
 import { type StreamContext, type StreamHandler, type StreamPeer } from '@latchkey/service';
 import { type Deps } from '../deps';
 import { holderMessageOutOfPlace, holderTooOld } from '../errors';
-
-const MINUTE_MS = 60_000;
 
 export const watchGrants =
   ({ holders, brand }: Pick<Deps, 'holders' | 'brand'>) =>
