@@ -15,8 +15,7 @@ const RULES: readonly Rule[] = [
     field: 'key',
     of: ({ key }) => key,
     required: true,
-    // A unit of a string is three bytes at most.
-    fits: (value) => value.length * 3 <= 256 || Buffer.byteLength(value) <= 256,
+    fits: (value) => Buffer.byteLength(value) <= 256,
     limit: bytes(256),
   },
   { field: 'permission', of: ({ permission }) => permission, required: true, fits: within(64), limit: characters(64) },
@@ -38,12 +37,13 @@ const RULES: readonly Rule[] = [
 
 /** Why this question of a batch is malformed; undefined if it is not. Never holds what the question said. */
 export function checkError(check: keyV1.AuthorizeRequest): keyV1.CheckError | undefined {
-  if (plainlyFits(check) || !RULES.some((rule) => breaks(check, rule))) return undefined;
+  if (plainlyFits(check)) return undefined;
   const violations = RULES.filter((rule) => breaks(check, rule)).map(({ field, of, limit }) =>
     of(check) === ''
       ? { field, rule: 'string.min_len', description: 'value length must be at least 1 characters' }
       : { field, ...limit },
   );
+  if (violations.length === 0) return undefined;
   const fields = violations.map(({ field }) => field).join(', ');
   return { reason: 'INVALID_REQUEST', message: `the question is malformed: ${fields}`, violations };
 }

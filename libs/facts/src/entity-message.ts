@@ -1,7 +1,6 @@
 import { type Entity } from '@latchkey/coherence/sans-io';
 import { PermissionSet, type Scope } from '@latchkey/decision';
 import { type keyV1 } from '@latchkey/proto';
-import { workspaceRolesOf } from './few';
 import { type SharedIds } from './shared-ids';
 import { type KnownKey, type Value, type Values } from './values';
 
@@ -85,7 +84,7 @@ function decodedValue(id: string, message: Message, ids: SharedIds): Value | und
     }
     case 'binding': {
       const { organizationRoleId, workspaceRoles } = message.value;
-      const roles = workspaceRolesOf(Object.entries(workspaceRoles));
+      const roles = new Map(Object.entries(workspaceRoles));
       return { ...(organizationRoleId && { organizationRoleId }), workspaceRoles: roles };
     }
     case 'role': {

@@ -1,17 +1,11 @@
-/** May the holder of this key do this, here? As AuthorizeRequest; '' is not given. */
-export interface KeyQuestion {
-  readonly key: string;
-  readonly permission: string;
-  readonly workspaceId: string;
-  readonly organizationId: string;
-}
+import { type keyV1 } from '@latchkey/proto';
 
 /** In the worst case a character is three of the 256 bytes that a key may have. */
 const PLAIN_KEY = 85;
 const LONGEST_NAME = 64;
 
-/** Whether the question keeps the limits of AuthorizeRequest for certain, at a glance. One that does not may keep them all the same. */
-export function plainlyFits({ key, permission, workspaceId, organizationId }: KeyQuestion): boolean {
+/** Whether the question keeps the limits of its message for certain, at a glance. One that does not may keep them all the same. */
+export function plainlyFits({ key, permission, workspaceId, organizationId }: keyV1.AuthorizeRequest): boolean {
   return (
     key.length > 0 &&
     key.length <= PLAIN_KEY &&

@@ -1,4 +1,4 @@
-import { workspaceRolesOf } from './few';
+import { workspaceRolesOf } from './workspace-roles';
 import { type Values } from './values';
 
 /** How many ids. Beyond it they are told anew: a little more memory, and nothing else. */

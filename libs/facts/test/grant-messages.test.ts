@@ -3,7 +3,7 @@ import { PermissionSet } from '@latchkey/decision';
 import { keyV1 } from '@latchkey/proto';
 import fc from 'fast-check';
 import { downMessage, heardAbove, heardBelow, type KnownKey, SharedIds, upMessage, type Value } from '../src';
-import { workspaceRolesOf } from '../src/few';
+import { workspaceRolesOf } from '../src/workspace-roles';
 
 const text = fc.string({ maxLength: 30 });
 const ms = fc.integer({ min: 0, max: 2 ** 45 });

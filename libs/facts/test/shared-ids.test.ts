@@ -1,5 +1,5 @@
 import { type Values } from '../src';
-import { workspaceRolesOf } from '../src/few';
+import { workspaceRolesOf } from '../src/workspace-roles';
 import { SharedIds } from '../src/shared-ids';
 
 const copyOf = (text: string): string => Buffer.from(text).toString();

@@ -34,6 +34,11 @@ class Slot<V> implements Entity<V> {
     this.#hashes = hashes.length === 0 ? NONE : hashes.length === 1 ? hashes[0]! : hashes;
   }
 
+  /** A hit. Written only where it changes something: what was used before need not be fetched to be written. */
+  touch(): void {
+    if (this.mark === UNUSED) this.mark = USED;
+  }
+
   get hashes(): readonly string[] {
     return typeof this.#hashes === 'string' ? [this.#hashes] : this.#hashes;
   }
@@ -91,14 +96,14 @@ export class EntityCache<V> implements View<V> {
   byHash(hash: string): Found<V> {
     const slot = this.#byHash.get(hash);
     if (!slot) return this.#unknown.has(hashName(hash)) ? null : undefined;
-    if (slot.mark === UNUSED) slot.mark = USED;
+    slot.touch();
     return slot;
   }
 
   byId(kind: string, id: string): Found<V> {
     const slot = this.#kinds.get(kind)?.get(id);
     if (!slot) return this.#unknown.has(nameOf(kind, id)) ? null : undefined;
-    if (slot.mark === UNUSED) slot.mark = USED;
+    slot.touch();
     return slot;
   }
 
@@ -107,7 +112,7 @@ export class EntityCache<V> implements View<V> {
     const slot = from as Slot<V>;
     const { link } = slot;
     if (link && link.id === id && link.kind === kind && (link.mark !== GONE || this.#ablations.deadLinks)) {
-      if (link.mark === UNUSED) link.mark = USED;
+      link.touch();
       return link;
     }
     const found = this.byId(kind, id);
@@ -178,7 +183,7 @@ export class EntityCache<V> implements View<V> {
   #remove(slot: Slot<V> | undefined): void {
     if (!slot) return;
     slot.mark = GONE;
-    if (!this.#ablations.deadLinks) slot.link = undefined;
+    slot.link = undefined;
     const { kind, id, hashes, within } = slot;
     this.#kinds.get(kind)?.delete(id);
     for (const hash of hashes) if (this.#byHash.get(hash) === slot) this.#byHash.delete(hash);
