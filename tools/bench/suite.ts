@@ -37,13 +37,12 @@ export async function newHolder({ api, organizationId, workspaceId, admin }: Wor
   return { ...person, memberId: member.id, secret };
 }
 
-const READY_MS = 30_000;
+/** For an SDK client to find a replica and get a sub-lease of it, ms. */
+export const READY_MS = 30_000;
 
-/** An SDK client that holds a sub-lease of a replica of key, which every mutation has to wait for. */
-export async function startSdk({ addresses, tls }: World): Promise<LatchkeyClient> {
-  const sdk = connectLatchkey({ address: addresses.key, tls: tls('ops') });
-  await sdk.ready(READY_MS);
-  return sdk;
+/** An SDK client; once it is ready, every mutation has to wait for it. */
+export function connectSdk({ addresses, tls }: World): LatchkeyClient {
+  return connectLatchkey({ address: addresses.key, tls: tls('ops') });
 }
 
 /** CPU time of a process that answers no questions, µs, from the kernel's account of it: in steps of 10 ms. */

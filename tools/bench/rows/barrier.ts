@@ -3,7 +3,7 @@ import { createLogger } from '@latchkey/service';
 import mongoose from 'mongoose';
 import { Latencies, type Percentiles } from '../load/latencies';
 import { type Row } from '../row';
-import { startSdk, startWorld, type World } from '../suite';
+import { connectSdk, READY_MS, startWorld, type World } from '../suite';
 
 const REACH_P50 = 2;
 const REACH_P99 = 6;
@@ -12,8 +12,6 @@ const REACH_WITHOUT_REDIS_MS = 400;
 const TIMES = 300;
 const TIMES_WITHOUT_REDIS = 60;
 const LEASE_MS = 5_000;
-/** For the SDK to find a replica again, ms. */
-const READY_MS = 30_000;
 
 /** What a mutation waits for beyond its own commit, beside one durable write. */
 export const barrier: Row = {
@@ -21,8 +19,9 @@ export const barrier: Row = {
   about: 'the barrier of a mutation with three replicas of key and an SDK holder, against one majority write',
   async run(bench) {
     const world = await startWorld();
-    const sdk = await startSdk(world);
+    const sdk = connectSdk(world);
     try {
+      await sdk.ready(READY_MS);
       const { write, pass } = await timed(world, world.redis.uri, TIMES);
       bench.log('  and without Redis');
       for (const process of [world.processes.key, world.processes.key2, world.processes.key3]) {

@@ -8,7 +8,7 @@ import { type LoadResult } from '../programs/generate';
 import { type Row } from '../row';
 import { startGenerator } from '../servers';
 import { shown, spreadOf } from '../statistics';
-import { cpuMicrosOf, type KeyHolder, newHolder, startSdk, startWorld, type World } from '../suite';
+import { connectSdk, cpuMicrosOf, type KeyHolder, newHolder, READY_MS, startWorld, type World } from '../suite';
 
 const REACH = 1.1;
 const MUTATIONS_PER_SECOND = 50;
@@ -36,8 +36,10 @@ export const mixed: Row = {
   about: `${MUTATIONS_PER_SECOND} mutations a second beside a saturating load of checks and an SDK`,
   async run(bench) {
     const world = await startWorld();
-    const sdk = await startSdk(world);
+    const sdk = connectSdk(world);
+    const over = new AbortController();
     try {
+      await sdk.ready(READY_MS);
       const holders: KeyHolder[] = [];
       for (let i = 0; i < HOLDERS; i++) holders.push(await newHolder(world));
       const pid = world.processes.key.pid ?? 0;
@@ -46,20 +48,16 @@ export const mixed: Row = {
       await loaded(generator, world, pid);
       const [quiet, busy, rates]: [number[], number[], number[]] = [[], [], []];
       const changes: Changes = { acknowledged: 0, sdkAnswers: 0, sdkFromMemory: 0, stale: 0, failed: 0 };
+      const asking = Promise.allSettled([ask(sdk, world, holders.slice(CHANGING), changes, over.signal)]);
       let elapsed = 0;
       for (let round = 0; round < ROUNDS; round++) {
-        const alone = new AbortController();
-        const askingAlone = ask(sdk, world, holders.slice(CHANGING), changes, alone.signal);
         quiet.push((await loaded(generator, world, pid)).micros);
-        alone.abort();
-        await askingAlone;
         const stop = new AbortController();
         const started = performance.now();
-        const asking = ask(sdk, world, holders.slice(CHANGING), changes, stop.signal);
         const changing = change(world, sdk, holders.slice(0, CHANGING), changes, stop.signal);
         const run = await loaded(generator, world, pid);
         stop.abort();
-        await Promise.all([asking, changing]);
+        await changing;
         elapsed += performance.now() - started;
         busy.push(run.micros);
         rates.push(run.result.perSecond);
@@ -67,6 +65,8 @@ export const mixed: Row = {
           `  round ${round + 1} of ${ROUNDS}, µs for each check: ${quiet.at(-1)?.toFixed(1)} alone, ${run.micros.toFixed(1)} beside writes`,
         );
       }
+      over.abort();
+      changes.failed += rejections(await asking);
       await bench.end(generator);
       const ratio = spreadOf(busy.map((micros, i) => micros / quiet[i]!));
       const perSecond = (changes.acknowledged / elapsed) * 1_000;
@@ -108,6 +108,7 @@ export const mixed: Row = {
         },
       };
     } finally {
+      over.abort();
       await sdk.close();
       await world.stop();
     }
@@ -190,6 +191,9 @@ async function change(
       }
     }
   };
-  const ended = await Promise.allSettled(holders.map(lane));
-  changes.failed += ended.filter(({ status }) => status === 'rejected').length;
+  changes.failed += rejections(await Promise.allSettled(holders.map(lane)));
+}
+
+function rejections(ended: readonly PromiseSettledResult<void>[]): number {
+  return ended.filter(({ status }) => status === 'rejected').length;
 }
