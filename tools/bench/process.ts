@@ -18,8 +18,17 @@ export interface Measured {
   end(): Promise<void>;
 }
 
+const bundles = new Map<Program, Promise<string>>();
+
+/** Once for all processes of a program: one that starts must not find a file that is being written for another. */
+function bundled(program: Program): Promise<string> {
+  const made = bundles.get(program) ?? bundle(program);
+  bundles.set(program, made);
+  return made;
+}
+
 /** Bundles a program as services are, so that what is measured is what is deployed; answers the file. */
-export async function bundled(program: Program): Promise<string> {
+async function bundle(program: Program): Promise<string> {
   const out = join(repositoryRoot, '.cache/bench', `${program}.cjs`);
   await build({
     absWorkingDir: repositoryRoot,
