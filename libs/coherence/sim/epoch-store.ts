@@ -59,7 +59,7 @@ function describe(operation: EpochOperation): string {
     case 'poll':
       return `poll ${operation.incarnation} ack=${operation.ack}`;
     case 'bump':
-      return `bump ${operation.events.map(({ id }) => id).join('+')}`;
+      return `bump ${operation.events.map(({ event }) => event.id).join('+')}`;
     case 'prune':
     case 'leave':
       return `${operation.op} ${operation.incarnation}`;

@@ -1,4 +1,4 @@
-import { type SignedBroadcast } from '../src/protocol';
+import { type SignedBroadcast, writerOf } from '../src/protocol';
 import { type HolderNode } from './holder-node';
 import { type Random } from './random';
 import { type Simulation } from './simulation';
@@ -53,13 +53,14 @@ function lieOnRedis({ timeline, environment }: Simulation, random: Random, durat
   const { redis, epoch } = environment;
   const again = () => {
     if (timeline.now > duration) return;
-    const { generation, seq, replicas } = epoch.document;
+    const { generation, ring, replicas } = epoch.document;
     const message = random.chance(0.5) ? redis.overheard.at(random.below(redis.overheard.length)) : undefined;
     const incarnation = Object.keys(replicas).at(random.below(4));
     if (message) redis.publish('liar', message);
     else if (incarnation) {
-      const numbers = [seq, seq + 1];
-      const forged: SignedBroadcast = { body: { type: 'applied', generation, incarnation, numbers }, mac: 'forged' };
+      const [name = ''] = ring.slice(-1).map((last) => last.name);
+      const body = { type: 'applied' as const, generation, incarnation, writer: writerOf(name), names: [name] };
+      const forged: SignedBroadcast = { body, mac: 'forged' };
       redis.publish('liar', forged);
     }
     timeline.after(random.between(20, 300), again);

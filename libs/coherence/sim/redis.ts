@@ -40,6 +40,6 @@ export class Redis {
 }
 
 function describe({ body }: SignedBroadcast): string {
-  if (body.type === 'applied') return `${body.incarnation} has applied ${body.numbers.join(', ')}`;
-  return `events ${body.events.map(({ number, event }) => `${number} (${event.id})`).join(', ')}`;
+  if (body.type === 'applied') return `${body.incarnation} has applied ${body.names.join(', ')}`;
+  return `events ${body.events.map(({ name, event }) => `${name} (${event.id})`).join(', ')}`;
 }

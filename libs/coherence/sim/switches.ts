@@ -12,6 +12,8 @@ export interface Switches extends Ablations {
   readonly sharedIncarnation?: boolean;
   /** A replica joins under the same id in every life. */
   readonly reusedIncarnation?: boolean;
+  /** A writer calls its changes as it has called others in its former life. */
+  readonly reusedWriter?: boolean;
   /** A replica is removed although it has polled since the pruner looked. */
   readonly pruneWithoutCompare?: boolean;
   /** The events of a shared bump count as one. */
@@ -44,6 +46,7 @@ const EVERY_SWITCH: Record<Switch, true> = {
   replayWithoutBarrier: true,
   sharedIncarnation: true,
   reusedIncarnation: true,
+  reusedWriter: true,
   leaveWithoutWaiting: true,
   pruneTooEarly: true,
   pruneWithoutCompare: true,

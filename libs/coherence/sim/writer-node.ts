@@ -65,6 +65,7 @@ export class WriterNode {
   #newBarrier(): Barrier<Work> {
     const { authenticator, switches } = this.#environment;
     return new Barrier<Work>({
+      writer: switches.reusedWriter ? this.machine.name : `${this.machine.name}.${this.machine.life}`,
       parameters: this.#parameters,
       authenticator,
       remembered: this.#remembered,

@@ -7,10 +7,15 @@ const SELECTION_MS = 5_000;
 const SILENCE_MS = 20_000;
 
 /** Opens a service's own database. What writes must survive is stated here, whatever the URI says. */
-export async function openDatabase(uri: string, dbName: string): Promise<mongoose.Connection> {
+export async function openDatabase(
+  uri: string,
+  dbName: string,
+  { retryWrites = true }: { retryWrites?: boolean } = {},
+): Promise<mongoose.Connection> {
   return await mongoose
     .createConnection(uri, {
       dbName,
+      retryWrites,
       serverSelectionTimeoutMS: SELECTION_MS,
       // A network that swallows everything would otherwise hold an operation for ever.
       socketTimeoutMS: SILENCE_MS,

@@ -5,6 +5,7 @@ import { Latencies, type Percentiles } from '../load/latencies';
 import { type Row } from '../row';
 import { connectSdk, READY_MS, startWorld, type World } from '../suite';
 
+/** Against a write that changes one document by its id, as the bump does, and a revocation. */
 const REACH_P50 = 2;
 const REACH_P99 = 6;
 /** Two poll intervals, ms. */
@@ -22,7 +23,7 @@ export const barrier: Row = {
     const sdk = connectSdk(world);
     try {
       await sdk.ready(READY_MS);
-      const { write, pass } = await timed(world, world.redis.uri, TIMES);
+      const { write, bump, pass } = await timed(world, world.redis.uri, TIMES);
       bench.log('  and without Redis');
       for (const process of [world.processes.key, world.processes.key2, world.processes.key3]) {
         await process?.restart({ env: { REDIS_URL: '' } });
@@ -46,7 +47,9 @@ export const barrier: Row = {
             good: p99 <= REACH_P99,
           },
           { figure: 'barrier, three replicas and an SDK holder', measured: shownMs(pass) },
+          { figure: 'of it, until the bump was answered', measured: shownMs(bump) },
           { figure: 'one majority write, in turns with it', measured: shownMs(write) },
+          { figure: 'a bump with nothing beside it (no Redis)', measured: shownMs(deaf.bump) },
           {
             figure: 'barrier without Redis, p99',
             measured: `${deaf.pass.p99.toFixed(0)} ms (p50 ${deaf.pass.p50.toFixed(0)} ms)`,
@@ -74,7 +77,7 @@ async function timed(
   { database }: World,
   redisUrl: string | undefined,
   times: number,
-): Promise<{ write: Percentiles; pass: Percentiles }> {
+): Promise<{ write: Percentiles; bump: Percentiles; pass: Percentiles }> {
   const log = createLogger({ name: 'bench', level: 'error' });
   const stops: (() => Promise<void> | void)[] = [];
   const coherence = await openCoherence(
@@ -85,19 +88,27 @@ async function timed(
     .createConnection(database.uri, { dbName: 'bench', writeConcern: { w: 'majority', journal: true } })
     .asPromise();
   stops.push(() => connection.close());
-  const [writes, passes] = [new Latencies(), new Latencies()];
+  const [writes, bumps, passes] = [new Latencies(), new Latencies(), new Latencies()];
   const WARM_UP = 20;
+  const documents = connection.collection('writes');
+  const { insertedId: _id } = await documents.insertOne({ i: 0 });
   for (let i = -WARM_UP; i < times; i++) {
-    const write = await msOf(() => connection.collection('writes').insertOne({ i }));
+    const write = await msOf(() => documents.updateOne({ _id }, { $set: { i } }));
     const event = { kind: 'member', id: `mem_bench${i}`, hashes: [] };
     const { signal } = new AbortController();
-    const pass = await msOf(() => coherence.barrier.pass([event], { deadline: Date.now() + 10_000, signal }));
+    const started = performance.now();
+    let bump = 0;
+    await coherence.barrier.pass([event], { deadline: Date.now() + 10_000, signal }, () => {
+      bump = performance.now() - started;
+    });
+    const pass = performance.now() - started;
     if (i < 0) continue;
     writes.add(write);
+    bumps.add(bump);
     passes.add(pass);
   }
   for (const stop of stops.reverse()) await stop();
-  return { write: writes.percentiles(), pass: passes.percentiles() };
+  return { write: writes.percentiles(), bump: bumps.percentiles(), pass: passes.percentiles() };
 }
 
 async function msOf(work: () => Promise<unknown>): Promise<number> {

@@ -70,6 +70,18 @@ export const LEASE_SCHEDULES: readonly Schedule[] = [
     },
   },
   {
+    without: 'reusedWriter',
+    story:
+      'w0 deletes m1, crashes, and calls its next change by the same name: p0 takes it for what it has applied already.',
+    script: (scene) => {
+      scene.check('p0', 'k0#0', 50, 1_500);
+      scene.mutate(120, 'm1', { on: false });
+      scene.at(300, () => scene.simulation.writers[0]?.crash());
+      scene.at(320, () => scene.simulation.writers[0]?.restart());
+      scene.mutate(412, 'k0', { on: false });
+    },
+  },
+  {
     without: 'leaveWithoutWaiting',
     story: 'p0 removes its entry while it still answers: the next bump does not list it.',
     script: (scene) => {

@@ -4,7 +4,8 @@ import { type Schedule } from '../scene';
 export const REDIS_SCHEDULES: readonly Schedule[] = [
   {
     without: 'ackForEarlier',
-    story: 'p0 hears of event 2 and not of event 1, which deletes k0. Its acknowledgement of 2 says nothing about 1.',
+    story:
+      'p0 hears of the second change and not of the first, which deletes k0. Its acknowledgement of one says nothing about the other.',
     setting: { redis: true },
     script: (scene) => {
       scene.check('p0', 'k0#0', 50, 400);
@@ -15,7 +16,8 @@ export const REDIS_SCHEDULES: readonly Schedule[] = [
   },
   {
     without: 'redisAdvancesApplied',
-    story: 'p0 hears of event 2 and not of event 1. Were 2 the prefix it has applied, its poll would skip 1.',
+    story:
+      'p0 hears of the second change and not of the first. Did that count as the prefix it has applied, its poll would skip one.',
     setting: { redis: true },
     script: (scene) => {
       scene.check('p0', 'k0#0', 50, 800);
@@ -27,7 +29,7 @@ export const REDIS_SCHEDULES: readonly Schedule[] = [
   {
     without: 'forgedAck',
     story:
-      'Somebody on Redis says in the name of p0 that it has applied event 1. Without the key of the epoch it is noise.',
+      'Somebody on Redis says in the name of p0 that it has applied the change. Without the key of the epoch it is noise.',
     setting: { redis: true },
     script: (scene) => {
       scene.check('p0', 'k0#0', 50, 400);
@@ -35,8 +37,10 @@ export const REDIS_SCHEDULES: readonly Schedule[] = [
       scene.mutate(212, 'k0', { on: false });
       scene.at(220, () => {
         const incarnation = scene.simulation.replicas[0]?.replica.incarnation ?? '';
-        const body = { type: 'applied' as const, generation: 'g1', incarnation, numbers: [1] };
-        scene.simulation.environment.redis.publish('liar', { body, mac: 'forged' });
+        const { epoch, redis } = scene.simulation.environment;
+        const names = epoch.document.ring.map(({ name }) => name);
+        const body = { type: 'applied' as const, generation: 'g1', incarnation, writer: 'w0.1', names };
+        redis.publish('liar', { body, mac: 'forged' });
       });
     },
   },

@@ -44,7 +44,8 @@ export async function openCoherence(
   { mongoUri, redisUrl, dataDir, leaseMs, log, barrier: wrap = (real) => real }: CoherenceOptions,
   onStop: (stop: () => Promise<void> | void) => void,
 ): Promise<Coherence> {
-  const database = await openDatabase(mongoUri, EPOCH_DATABASE);
+  // What did not come through is made anew by the protocol, with what has become due since: the driver need not repeat it.
+  const database = await openDatabase(mongoUri, EPOCH_DATABASE, { retryWrites: false });
   onStop(() => database.close());
   const folder = dataDir === undefined ? undefined : await folderPlace(dataDir);
   // Who remembers a document has lost it if there is none, and must not make another.

@@ -3,20 +3,26 @@ import { type Logger, reconnectAfterMs } from '@latchkey/service';
 import { Redis } from 'ioredis';
 import { type Authenticator, type Broadcast, type SignedBroadcast } from '../protocol';
 
-const CHANNEL = 'latchkey:epoch';
+/** Where replicas hear of changes. */
+const EVENTS = 'latchkey:epoch';
+/** Where a writer hears who has applied its changes: its own, so that nobody else has to look at them. */
+const acknowledgementsOf = (writer: string): string => `${EVENTS}:applied:${writer}`;
 /** The largest message that is looked at, characters. */
 const LONGEST_MESSAGE = 1 << 20;
+
+type Listener = (message: SignedBroadcast) => void;
 
 /** What only makes it quick: messages may be lost, doubled, late or forged. */
 export interface EpochChannel {
   publish(message: SignedBroadcast): void;
-  subscribe(listener: (message: SignedBroadcast) => void): void;
+  onEvents(listener: Listener): void;
+  onAcknowledgements(writer: string, listener: Listener): void;
   close(): void;
 }
 
 /** Needs no Redis to be there, now or later: it connects in the background, for ever, and says once that it cannot. */
 export function openEpochChannel(redisUrl: string, log: Logger): EpochChannel {
-  const listeners: ((message: SignedBroadcast) => void)[] = [];
+  const listeners = new Map<string, Listener>();
   const options = {
     maxRetriesPerRequest: 1,
     connectTimeout: 5_000,
@@ -36,15 +42,21 @@ export function openEpochChannel(redisUrl: string, log: Logger): EpochChannel {
     if (!reachable) log.info('Redis can be reached again');
     reachable = true;
   });
-  subscriber.subscribe(CHANNEL).catch(unreachable);
-  subscriber.on('message', (_channel, text: string) => {
+  subscriber.on('message', (channel: string, text: string) => {
     const message = parsed(text);
-    if (message === undefined) return;
-    for (const listener of listeners) listener(message);
+    if (message !== undefined) listeners.get(channel)?.(message);
   });
+  const subscribe = (channel: string, listener: Listener): void => {
+    listeners.set(channel, listener);
+    subscriber.subscribe(channel).catch(unreachable);
+  };
   return {
-    publish: (message) => void publisher.publish(CHANNEL, JSON.stringify(message)).catch(unreachable),
-    subscribe: (listener) => void listeners.push(listener),
+    publish: (message) => {
+      const channel = message.body.type === 'events' ? EVENTS : acknowledgementsOf(message.body.writer);
+      publisher.publish(channel, JSON.stringify(message)).catch(unreachable);
+    },
+    onEvents: (listener) => subscribe(EVENTS, listener),
+    onAcknowledgements: (writer, listener) => subscribe(acknowledgementsOf(writer), listener),
     close: () => {
       publisher.disconnect();
       subscriber.disconnect();
@@ -55,7 +67,8 @@ export function openEpochChannel(redisUrl: string, log: Logger): EpochChannel {
 /** A channel that carries nothing: changes then become visible through the database alone. */
 export const NO_CHANNEL: EpochChannel = {
   publish: () => undefined,
-  subscribe: () => undefined,
+  onEvents: () => undefined,
+  onAcknowledgements: () => undefined,
   close: () => undefined,
 };
 
@@ -83,18 +96,16 @@ function parsed(text: string): SignedBroadcast | undefined {
   const wellFormed =
     typeof body.generation === 'string' &&
     (body.type === 'applied'
-      ? typeof body.incarnation === 'string' && isNumbers(body.numbers)
-      : body.type === 'events' && Array.isArray(body.events) && body.events.every(isNumberedEvent));
+      ? typeof body.incarnation === 'string' && typeof body.writer === 'string' && areTexts(body.names)
+      : body.type === 'events' && Array.isArray(body.events) && body.events.every(isAnnouncement));
   return wellFormed ? { mac: message.mac, body: body as unknown as Broadcast } : undefined;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
-const isNumbers = (value: unknown): boolean =>
-  Array.isArray(value) && value.every((each) => Number.isSafeInteger(each));
+const areTexts = (value: unknown): boolean => Array.isArray(value) && value.every((each) => typeof each === 'string');
 
-function isNumberedEvent(value: unknown): boolean {
-  if (!isRecord(value) || !Number.isSafeInteger(value.number) || !isRecord(value.event)) return false;
+function isAnnouncement(value: unknown): boolean {
+  if (!isRecord(value) || typeof value.name !== 'string' || !isRecord(value.event)) return false;
   const { kind, id, hashes } = value.event;
-  const texts = Array.isArray(hashes) && hashes.every((hash) => typeof hash === 'string');
-  return typeof kind === 'string' && typeof id === 'string' && texts;
+  return typeof kind === 'string' && typeof id === 'string' && areTexts(hashes);
 }

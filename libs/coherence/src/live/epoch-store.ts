@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type mongoose from 'mongoose';
 import { DURABLE } from '../collections';
-import { type EpochDocument, type EpochOperation, firstDocument, type Watermark } from '../protocol';
+import { type Announcement, type EpochDocument, type EpochOperation, firstDocument, type Watermark } from '../protocol';
 
 /** The epoch's own database: every service opens it, and nothing but this file touches it. */
 export const EPOCH_DATABASE = 'latchkey_coherence';
@@ -9,12 +9,14 @@ export const EPOCH_DATABASE = 'latchkey_coherence';
 const ID = 'epoch';
 /** A linearizable read waits for a majority; without a limit it would wait for ever on a primary that was cut off, ms. */
 const READ_LIMIT_MS = 5_000;
-const WITHOUT_RING = { projection: { ring: 0 } };
+/** Named one by one, since a database may copy a document to leave one field out. */
+const WITHOUT_RING = { projection: { generation: 1, macKey: 1, seq: 1, replicas: 1, frozen: 1, at: 1 } };
 
 interface Stored extends Omit<EpochDocument, 'at' | 'ring'> {
   readonly _id: string;
   readonly at: Date;
-  readonly ring?: EpochDocument['ring'];
+  /** See {@link storedText}. */
+  readonly ring?: readonly unknown[];
   /** See {@link EpochStore.markKey}. No operation of the protocol knows it. */
   readonly markKey?: string;
 }
@@ -104,7 +106,35 @@ export function newGeneration(now: number, ...than: readonly string[]): string {
 }
 
 function documentOf({ generation, macKey, seq, ring = [], replicas, frozen, at }: Stored): EpochDocument {
-  return { generation, macKey, seq, ring, replicas, frozen, at: at.getTime() };
+  return { generation, macKey, seq, ring: ring.map(announcementIn), replicas, frozen, at: at.getTime() };
+}
+
+/**
+ * A change as the ring holds it: one text. Every poll and every bump rewrites the ring, and a thousand documents in it take the
+ * embedded database eight times as long as a thousand texts.
+ */
+function storedText({ name, event: { kind, id, hashes } }: Announcement): string {
+  return JSON.stringify([name, kind, id, ...hashes]);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // the caller knows what to do with what is no list
+  }
+}
+
+/** What another version has written is of no kind that this one knows: whoever reads it forgets everything. */
+const UNREADABLE: Announcement = { name: '', event: { kind: '', id: '', hashes: [] } };
+
+export function announcementIn(stored: unknown): Announcement {
+  const parts = typeof stored === 'string' && parsed(stored);
+  if (!Array.isArray(parts) || !parts.every((part) => typeof part === 'string')) return UNREADABLE;
+  const [name, kind, id, ...hashes] = parts;
+  return name === undefined || kind === undefined || id === undefined
+    ? UNREADABLE
+    : { name, event: { kind, id, hashes } };
 }
 
 /** The conditions and changes of `execute` in the protocol, in the database's words. Incarnations hold no '.' and no '$'. */
@@ -129,7 +159,7 @@ function translated(operation: EpochOperation): { filter: Filter; update: Update
         filter: { frozen: false, ...notBehind(operation.remembered) },
         update: {
           $inc: { seq: operation.events.length },
-          $push: { ring: { $each: [...operation.events], $slice: -operation.ringSize } },
+          $push: { ring: { $each: operation.events.map(storedText), $slice: -operation.ringSize } },
         },
       };
     case 'prune': {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { AppError, type CallContext, type Logger } from '@latchkey/service';
 import { Barrier, type BarrierEffect, type ChangeEvent, type Clock, type Parameters } from '../protocol';
 import { systemClock } from './clock';
@@ -40,9 +41,12 @@ export class LiveBarrier {
     this.#options = { clock: systemClock, ...options };
     const { parameters, remembered, log } = options;
     this.#standing = new EpochStanding(log);
-    this.#barrier = new Barrier({ parameters, authenticator: HMAC, remembered: remembered?.mark });
+    const writer = randomBytes(12).toString('base64url');
+    this.#barrier = new Barrier({ writer, parameters, authenticator: HMAC, remembered: remembered?.mark });
     remembered?.onHigher((mark) => this.#barrier.recall(mark));
-    options.channel.subscribe((message) => this.#do(this.#barrier.heard(message, this.#options.clock())));
+    options.channel.onAcknowledgements(writer, (message) =>
+      this.#do(this.#barrier.heard(message, this.#options.clock())),
+    );
   }
 
   /** Resolves when the epoch document has been looked at, so that everybody knows from the start how it stands. */

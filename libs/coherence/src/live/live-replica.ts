@@ -89,7 +89,7 @@ export class LiveReplica<V> {
         else this.#await(subject, ({ outcome, result }) => resume(outcome, result));
       },
     };
-    channel.subscribe((message) => this.#do(this.#replica.heard(message, this.#options.clock())));
+    channel.onEvents((message) => this.#do(this.#replica.heard(message, this.#options.clock())));
   }
 
   start(): void {

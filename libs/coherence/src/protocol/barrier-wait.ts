@@ -1,54 +1,76 @@
 import { type Ablations } from './ablations';
 import { type Broadcast } from './messages';
+import { orderOf } from './naming';
 import { type Parameters } from './parameters';
 import { type Clock, type EpochDocument } from './types';
 import { outlasting } from './waiting';
 
-/** One mutation waiting, after the answer of its last bump, for everybody listed there. */
+/** One mutation that has committed, waiting for everybody whom the answer of its last bump lists. */
 export class BarrierWait {
-  readonly #generation: string;
-  readonly #numbers: readonly number[];
-  readonly #untilMono: number;
-  /** Listed incarnations that have not acknowledged, with the events they have over Redis. */
-  readonly #missing = new Map<string, Set<number>>();
+  readonly #names: readonly string[];
+  readonly #parameters: Parameters;
   readonly #ablations: Ablations;
+  /** What incarnations have said over Redis: of this mutation's names, those that they have applied. */
+  readonly #applied = new Map<string, Set<string>>();
+  /** From the answer of the last bump on. */
+  #listed: Listed | undefined;
 
-  /** `document` is the bump's answer, just received; `numbers` are this mutation's events in it. */
-  constructor(
-    document: EpochDocument,
-    numbers: readonly number[],
-    received: Clock,
-    parameters: Parameters,
-    ablations: Ablations,
-  ) {
-    this.#generation = document.generation;
-    this.#numbers = numbers;
+  constructor(names: readonly string[], parameters: Parameters, ablations: Ablations) {
+    this.#names = names;
+    this.#parameters = parameters;
     this.#ablations = ablations;
+  }
+
+  /** `document` is the bump's answer, just received; `last` the number of this mutation's last event in it. */
+  bumped(document: EpochDocument, last: number, received: Clock): void {
+    const { generation } = document;
     const entries = Object.entries(document.replicas);
-    for (const [incarnation] of entries) this.#missing.set(incarnation, new Set());
-    const longest = ablations.mixedLeases ? parameters.leaseMs : Math.max(0, ...entries.map(([, { lease }]) => lease));
-    this.#untilMono = received.mono + outlasting(longest, parameters, ablations);
+    const leases = this.#ablations.mixedLeases ? [this.#parameters.leaseMs] : entries.map(([, { lease }]) => lease);
+    const untilMono = received.mono + outlasting(Math.max(0, ...leases), this.#parameters, this.#ablations);
+    // Whoever has acknowledged before the bump has forgotten after the commit, and no other ever bears its id.
+    const missing = new Set(entries.map(([incarnation]) => incarnation).filter((each) => !this.#hasApplied(each)));
+    this.#listed = { generation, last, untilMono, missing };
   }
 
   isOver(clock: Clock): boolean {
-    return this.#missing.size === 0 || clock.mono >= this.#untilMono || this.#ablations.noWait === true;
+    const listed = this.#listed;
+    if (!listed) return false;
+    return listed.missing.size === 0 || clock.mono >= listed.untilMono || this.#ablations.noWait === true;
   }
 
   /** An incarnation that is no longer listed has not acknowledged: only time helps. */
   sawDocument(document: EpochDocument): void {
-    if (document.generation !== this.#generation) return;
-    const last = this.#numbers.at(-1) ?? 0;
-    for (const incarnation of this.#missing.keys()) {
-      if ((document.replicas[incarnation]?.ack ?? -1) >= last) this.#missing.delete(incarnation);
+    const { generation, last, missing = [] } = this.#listed ?? {};
+    if (document.generation !== generation) return;
+    for (const incarnation of missing) {
+      if ((document.replicas[incarnation]?.ack ?? -1) >= (last ?? Infinity)) this.#listed?.missing.delete(incarnation);
     }
   }
 
-  /** Counts for exactly the events named: the replica may have missed an earlier one. */
-  heardApplied({ generation, incarnation, numbers }: Extract<Broadcast, { type: 'applied' }>): void {
-    const applied = this.#missing.get(incarnation);
-    if (!applied || generation !== this.#generation) return;
-    for (const number of numbers) applied.add(number);
-    const newest = this.#ablations.ackForEarlier ? Math.max(...numbers) : -1;
-    if (this.#numbers.every((number) => applied.has(number) || number <= newest)) this.#missing.delete(incarnation);
+  /** Counts for exactly the changes named: the replica may have missed an earlier one. */
+  heardApplied({ incarnation, names }: Extract<Broadcast, { type: 'applied' }>): void {
+    const mine = names.filter((name) => this.#names.includes(name));
+    if (this.#ablations.ackForEarlier) {
+      const newest = Math.max(...names.map(orderOf));
+      mine.push(...this.#names.filter((name) => orderOf(name) <= newest));
+    }
+    if (mine.length === 0) return;
+    const applied = this.#applied.get(incarnation) ?? new Set();
+    this.#applied.set(incarnation, applied);
+    for (const name of mine) applied.add(name);
+    if (this.#hasApplied(incarnation)) this.#listed?.missing.delete(incarnation);
   }
+
+  #hasApplied(incarnation: string): boolean {
+    const applied = this.#applied.get(incarnation);
+    return applied !== undefined && this.#names.every((name) => applied.has(name));
+  }
+}
+
+interface Listed {
+  readonly generation: string;
+  readonly last: number;
+  readonly untilMono: number;
+  /** Listed incarnations that have not acknowledged. */
+  readonly missing: Set<string>;
 }

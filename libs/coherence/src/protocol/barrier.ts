@@ -2,8 +2,9 @@ import { type Ablations, NOTHING_ABLATED } from './ablations';
 import { BarrierWait } from './barrier-wait';
 import { type EpochOperation } from './epoch-operations';
 import { type Authenticator, isGenuine, sign, type SignedBroadcast } from './messages';
+import { nameOfChange } from './naming';
 import { type Parameters, patience } from './parameters';
-import { type ChangeEvent, type Clock, type EpochDocument, isBehind, type Watermark } from './types';
+import { type Announcement, type ChangeEvent, type Clock, type EpochDocument, isBehind, type Watermark } from './types';
 
 export type BarrierEffect<T> =
   /** Execute; then call `answered` or `failed` with the ticket. */
@@ -19,6 +20,8 @@ export type BarrierEffect<T> =
   | { readonly kind: 'passed'; readonly mutation: T };
 
 export interface BarrierOptions {
+  /** A new random name at every start: what it calls its changes must be the name of no other, ever. */
+  readonly writer: string;
   readonly parameters: Parameters;
   readonly authenticator: Authenticator;
   /** The highest mark that Redis or the data folder remembers: a document behind it is never bumped. */
@@ -29,11 +32,16 @@ export interface BarrierOptions {
 
 interface Pending<T> {
   readonly mutation: T;
-  readonly events: readonly ChangeEvent[];
+  readonly changes: readonly Announcement[];
+  readonly wait: BarrierWait;
+  /** The generation whose replicas have been told over Redis. */
+  toldGeneration: string | undefined;
 }
 
 /** A writer with nothing to wait for reads the document once in so many poll intervals. */
 const IDLE_POLLS = 5;
+/** One that waits reads it so often in each. */
+const WAITING_READS = 4;
 
 /** The writer's side: bumps the epoch for mutations that have committed, and waits until nobody can miss them. */
 export class Barrier<T> {
@@ -46,10 +54,12 @@ export class Barrier<T> {
   /** Attempts in a row that were not answered in time. */
   #givenUp = 0;
   readonly #waits = new Map<T, BarrierWait>();
-  #macKey = '';
+  /** Of the newest generation that a document has shown. */
+  #key: Pick<EpochDocument, 'generation' | 'macKey'> | undefined;
   #remembered: Watermark | undefined;
   #lastReadMono = -Infinity;
   #tickets = 0;
+  #changes = 0;
   #effects: BarrierEffect<T>[] = [];
 
   constructor(options: BarrierOptions) {
@@ -65,7 +75,19 @@ export class Barrier<T> {
   submit(mutation: T, events: readonly ChangeEvent[], clock: Clock): BarrierEffect<T>[] {
     if (events.length === 0) throw new Error('a mutation without events is one that nobody hears of');
     this.abandon(mutation);
-    this.#queue.push({ mutation, events });
+    const { writer, parameters } = this.#options;
+    const changes = events.map((event) => ({ name: nameOfChange(writer, ++this.#changes), event }));
+    const names = changes.map(({ name }) => name);
+    const pending = {
+      mutation,
+      changes,
+      wait: new BarrierWait(names, parameters, this.#ablations),
+      toldGeneration: undefined,
+    };
+    this.#waits.set(mutation, pending.wait);
+    this.#queue.push(pending);
+    // At once: it has committed, so that whoever forgets it now is done with it by the time the bump is answered.
+    this.#tell([pending]);
     this.#sendBump(clock);
     return this.#drain();
   }
@@ -85,7 +107,7 @@ export class Barrier<T> {
     this.#release(clock);
     const { pollMs } = this.#options.parameters;
     // Idle, it reads to know how far the epoch has come: a writer that remembers nothing would bump an old backup.
-    const interval = this.#waits.size > 0 ? pollMs / 2 : pollMs * IDLE_POLLS;
+    const interval = this.#waits.size > 0 ? pollMs / WAITING_READS : pollMs * IDLE_POLLS;
     if (clock.mono - this.#lastReadMono >= interval) {
       this.#lastReadMono = clock.mono;
       this.#effects.push({ kind: 'read' });
@@ -129,9 +151,9 @@ export class Barrier<T> {
   /** A message from Redis, by whomever. */
   heard(message: SignedBroadcast, clock: Clock): BarrierEffect<T>[] {
     const { body } = message;
-    if (body.type !== 'applied' || body.generation !== this.#remembered?.generation || this.#waits.size === 0)
-      return [];
-    if (!this.#ablations.forgedAck && !isGenuine(this.#options.authenticator, this.#macKey, message)) return [];
+    if (body.type !== 'applied' || body.writer !== this.#options.writer || this.#waits.size === 0) return [];
+    if (body.generation !== this.#key?.generation) return [];
+    if (!this.#ablations.forgedAck && !isGenuine(this.#options.authenticator, this.#key.macKey, message)) return [];
     for (const wait of this.#waits.values()) wait.heardApplied(body);
     this.#release(clock);
     return this.#drain();
@@ -153,7 +175,7 @@ export class Barrier<T> {
     this.#queue = [];
     const ticket = ++this.#tickets;
     this.#bump = { ticket, sent: clock, pending };
-    const events = pending.flatMap((mutation) => mutation.events);
+    const events = pending.flatMap(({ changes }) => changes);
     const { ringSize } = this.#options.parameters;
     const remembered = this.#ablations.trustOldBackup ? undefined : this.#remembered;
     const operation = { op: 'bump' as const, events, ringSize, remembered };
@@ -168,20 +190,25 @@ export class Barrier<T> {
   #bumped(pending: readonly Pending<T>[], document: EpochDocument, received: Clock): void {
     this.#bump = undefined;
     this.#remember(document);
-    const all = pending.flatMap(({ events }) => events);
-    const first = document.seq - all.length + 1;
-    let next = first;
-    for (const { mutation, events } of pending) {
+    let last = document.seq - pending.reduce((sum, { changes }) => sum + changes.length, 0);
+    for (const { mutation, changes, wait } of pending) {
+      last += changes.length;
+      wait.bumped(document, last, received);
       this.#effects.push({ kind: 'bumped', mutation });
-      const numbers = events.map(() => next++);
-      this.#waits.set(
-        mutation,
-        new BarrierWait(document, numbers, received, this.#options.parameters, this.#ablations),
-      );
     }
-    const events = all.map((event, place) => ({ number: first + place, event }));
-    const body = { type: 'events' as const, generation: document.generation, events };
-    this.#effects.push({ kind: 'broadcast', message: sign(this.#options.authenticator, document.macKey, body) });
+    // Only those of whom nobody was told: the key was not known yet, or that of another generation.
+    this.#tell(pending);
+  }
+
+  /** Tells replicas over Redis, under the newest key that is known. */
+  #tell(pending: readonly Pending<T>[]): void {
+    if (!this.#key) return;
+    const { generation, macKey } = this.#key;
+    const untold = pending.filter(({ toldGeneration }) => toldGeneration !== generation);
+    if (untold.length === 0) return;
+    for (const each of untold) each.toldGeneration = generation;
+    const body = { type: 'events' as const, generation, events: untold.flatMap(({ changes }) => changes) };
+    this.#effects.push({ kind: 'broadcast', message: sign(this.#options.authenticator, macKey, body) });
   }
 
   #release(clock: Clock): void {
@@ -194,7 +221,10 @@ export class Barrier<T> {
 
   #remember(document: EpochDocument): void {
     // The key of an older generation would no longer be believed; that of this one may be new to us though the mark is not.
-    if (!this.#remembered || document.generation >= this.#remembered.generation) this.#macKey = document.macKey;
+    if (!this.#key || document.generation >= this.#key.generation) {
+      const { generation, macKey } = document;
+      this.#key = { generation, macKey };
+    }
     if (this.#remembered && !isBehind(this.#remembered, document)) return;
     this.#remembered = { generation: document.generation, seq: document.seq };
     this.#effects.push({ kind: 'remember', watermark: this.#remembered });

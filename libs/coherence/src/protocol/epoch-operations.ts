@@ -1,4 +1,4 @@
-import { type ChangeEvent, type EpochDocument, isBehind, type ReplicaEntry, type Watermark } from './types';
+import { type Announcement, type EpochDocument, isBehind, type ReplicaEntry, type Watermark } from './types';
 
 /**
  * Everything that is ever done to the epoch document. Each is one `findOneAndUpdate` returning the document after the
@@ -22,7 +22,7 @@ export type EpochOperation =
     }
   | {
       readonly op: 'bump';
-      readonly events: readonly ChangeEvent[];
+      readonly events: readonly Announcement[];
       readonly ringSize: number;
       readonly remembered?: Watermark;
     }

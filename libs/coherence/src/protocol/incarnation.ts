@@ -1,3 +1,4 @@
+import { writerOf } from './naming';
 import { type Clock, type EpochDocument, type Watermark } from './types';
 
 /** A poll on its way: what the replica knew when it sent it. */
@@ -21,52 +22,90 @@ export class Incarnation {
   ack: number;
   /** The highest count of polls that an answer has shown. */
   confirmed = 0;
-  /** Events that came early, over Redis, with their places in the local log; all above `applied`. */
-  readonly early = new Map<number, number>();
   /** Prefixes applied, with their places in the local log, that holders have not all acknowledged. */
   readonly marks: { readonly seq: number; readonly position: number }[] = [];
-  /** Early events to be acknowledged over Redis once the holders have: number → place in the local log. */
-  readonly unannounced = new Map<number, number>();
+  /** Changes that were applied, by name, with their places in the local log. */
+  readonly #places = new Map<string, number>();
+  /** Those of them to be acknowledged over Redis once the holders have: name → place in the local log. */
+  readonly #unannounced = new Map<string, number>();
+  readonly #ringSize: number;
   readonly pending = new Map<number, SentPoll>();
+  /** When the last poll that was due by the interval was sent. */
   lastPollMono = -Infinity;
+  /** Somebody may be waiting for the document to say that this prefix is acknowledged: Redis has not brought all of it. */
+  #awaited = 0;
+  /** The prefix that the document has been told. */
+  #told = 0;
 
-  constructor(id: string, document: EpochDocument) {
+  /** `ringSize`: of so many changes the names are kept. One that is older is applied anew if it turns up again. */
+  constructor(id: string, document: EpochDocument, ringSize: number) {
     this.id = id;
     this.generation = document.generation;
     this.macKey = document.macKey;
     this.applied = document.seq;
     this.ack = document.seq;
+    this.#ringSize = ringSize;
   }
 
   get watermark(): Watermark {
     return { generation: this.generation, seq: this.applied };
   }
 
-  sentPoll(ticket: number, clock: Clock, remembered: Watermark | undefined): void {
-    this.lastPollMono = clock.mono;
-    this.pending.set(ticket, { sent: clock, remembered });
-    if (this.pending.size > MOST_PENDING) {
-      for (const oldest of this.pending.keys()) {
-        this.pending.delete(oldest);
-        break;
-      }
-    }
+  /** Whether a poll should say at once, and not only when the next is due, what is acknowledged. */
+  get owesAcknowledgement(): boolean {
+    return this.#awaited > this.#told && this.ack >= this.#awaited;
   }
 
-  appliedUpTo(seq: number, position: number): void {
+  sentPoll(ticket: number, clock: Clock, remembered: Watermark | undefined, due: boolean): void {
+    if (due) this.lastPollMono = clock.mono;
+    this.#told = this.ack;
+    this.pending.set(ticket, { sent: clock, remembered });
+    keepNewest(this.pending, MOST_PENDING);
+  }
+
+  /** Where in the local log the change of this name was applied, if it was. */
+  placeOf(name: string): number | undefined {
+    return this.#places.get(name);
+  }
+
+  appliedAt(name: string, position: number): void {
+    this.#places.set(name, position);
+    keepNewest(this.#places, this.#ringSize);
+  }
+
+  /** The document has shown everything up to `seq`; `news`: some of it had not been heard of before. */
+  appliedUpTo(seq: number, position: number, news: boolean): void {
     this.applied = seq;
     this.marks.push({ seq, position });
-    for (const number of this.early.keys()) if (number <= seq) this.early.delete(number);
+    if (news) this.#awaited = seq;
   }
 
-  /** The holders have acknowledged the local log up to `position`. Returns the early events that may be announced. */
-  acknowledgedUpTo(position: number): number[] {
+  /** Redis has brought the change of this name, so that it is there that an acknowledgement is waited for. */
+  heard(name: string, position: number): void {
+    this.#unannounced.set(name, position);
+    keepNewest(this.#unannounced, this.#ringSize);
+  }
+
+  /** The holders have acknowledged the local log up to `position`. Returns the names that each writer may be told. */
+  acknowledgedUpTo(position: number): ReadonlyMap<string, readonly string[]> {
     while (this.marks[0] && this.marks[0].position <= position) {
       this.ack = this.marks[0].seq;
       this.marks.shift();
     }
-    const numbers = [...this.unannounced].filter(([, place]) => place <= position).map(([number]) => number);
-    for (const number of numbers) this.unannounced.delete(number);
-    return numbers;
+    const names = new Map<string, string[]>();
+    for (const [name, place] of this.#unannounced) {
+      if (place > position) continue;
+      this.#unannounced.delete(name);
+      const writer = writerOf(name);
+      names.set(writer, [...(names.get(writer) ?? []), name]);
+    }
+    return names;
+  }
+}
+
+function keepNewest(map: Map<unknown, unknown>, limit: number): void {
+  for (const oldest of map.keys()) {
+    if (map.size <= limit) return;
+    map.delete(oldest);
   }
 }

@@ -6,12 +6,14 @@ export { type EpochOperation, execute, firstDocument } from './epoch-operations'
 export { type FillEnd, type FillResult, Fills } from './fills';
 export { Holder, type HolderEffects, type HolderOptions } from './holder';
 export { type Authenticator, type Broadcast, type DownMessage, type SignedBroadcast, type UpMessage } from './messages';
+export { writerOf } from './naming';
 export { DEFAULTS, type Parameters, patience } from './parameters';
 export { Pruner } from './pruner';
 export { Replica } from './replica';
 export { type ReplicaEffect, type ReplicaOptions, type ReplicaState } from './replica-interface';
 export { Restorer, type RestoreOptions } from './restorer';
 export {
+  type Announcement,
   type ChangeEvent,
   type Clock,
   type Entity,
@@ -19,7 +21,6 @@ export {
   hashName,
   isBehind,
   nameOf,
-  type NumberedEvent,
   type ReplicaEntry,
   type Subject,
   subjectName,

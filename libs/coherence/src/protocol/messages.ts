@@ -1,10 +1,16 @@
-import { type ChangeEvent, type Entity, type NumberedEvent, type Subject } from './types';
+import { type Announcement, type ChangeEvent, type Entity, type Subject } from './types';
 
 /** What travels over Redis. Nothing depends on it but speed. */
 export type Broadcast =
-  | { readonly type: 'events'; readonly generation: string; readonly events: readonly NumberedEvent[] }
-  /** "Incarnation X has applied exactly these events": it says nothing about any other. */
-  | { readonly type: 'applied'; readonly generation: string; readonly incarnation: string; readonly numbers: number[] };
+  | { readonly type: 'events'; readonly generation: string; readonly events: readonly Announcement[] }
+  /** "Incarnation X has applied exactly these changes of this writer": it says nothing about any other. */
+  | {
+      readonly type: 'applied';
+      readonly generation: string;
+      readonly incarnation: string;
+      readonly writer: string;
+      readonly names: readonly string[];
+    };
 
 export interface SignedBroadcast {
   readonly body: Broadcast;
@@ -28,8 +34,10 @@ export function isGenuine(authenticator: Authenticator, key: string, { body, mac
 
 /** One text per message, in arrays, so that no two messages and no order of properties can share one. */
 function canonical(body: Broadcast): string {
-  if (body.type === 'applied') return JSON.stringify([body.type, body.generation, body.incarnation, body.numbers]);
-  const events = body.events.map(({ number, event }) => [number, event.kind, event.id, event.hashes]);
+  if (body.type === 'applied') {
+    return JSON.stringify([body.type, body.generation, body.incarnation, body.writer, body.names]);
+  }
+  const events = body.events.map(({ name, event }) => [name, event.kind, event.id, event.hashes]);
   return JSON.stringify([body.type, body.generation, events]);
 }
 

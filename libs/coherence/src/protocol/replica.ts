@@ -11,7 +11,15 @@ import { isGenuine, sign, type SignedBroadcast, type UpMessage } from './message
 import { patience } from './parameters';
 import { type ReplicaEffect, type ReplicaOptions, type ReplicaState } from './replica-interface';
 import { newsSince } from './ring';
-import { type ChangeEvent, type Clock, type EpochDocument, isBehind, type Subject, type Watermark } from './types';
+import {
+  type Announcement,
+  type ChangeEvent,
+  type Clock,
+  type EpochDocument,
+  isBehind,
+  type Subject,
+  type Watermark,
+} from './types';
 
 /**
  * A replica: joins, polls, applies events, and says at any moment whether answers may be given from memory. Feed it with
@@ -104,7 +112,7 @@ export class Replica<W, V> {
     if (!incarnation || body.type !== 'events' || body.generation !== incarnation.generation) return [];
     const genuine = isGenuine(this.#options.authenticator, incarnation.macKey, message);
     if (!genuine && !this.#ablations.forgedAck) return [];
-    for (const { number, event } of body.events) this.#applyEarly(incarnation, number, event);
+    for (const announced of body.events) this.#applyEarly(incarnation, announced);
     this.#acknowledge(clock);
     return this.#drain();
   }
@@ -167,7 +175,7 @@ export class Replica<W, V> {
     // Behind what was remembered (or absent): not serving until the operator has begun a new generation.
     if (!document) return this.#joins.refused(clock);
     this.#flush(this.#ablations.joinKeepsFills);
-    this.#incarnation = new Incarnation(id, document);
+    this.#incarnation = new Incarnation(id, document, this.#options.parameters.ringSize);
     this.#state = 'UP';
     this.#time.observe(document.at, sent);
     this.#lease.grant(this.#ablations.leaseFromResponse ? clock : sent, this.#options.parameters.leaseMs);
@@ -177,9 +185,11 @@ export class Replica<W, V> {
   #poll(incarnation: Incarnation, clock: Clock): void {
     const { pollMs } = this.#options.parameters;
     const since = clock.mono - incarnation.lastPollMono;
-    if (since < pollMs || (incarnation.pending.size > 0 && since < patience(this.#options.parameters))) return;
+    const due = since >= pollMs;
+    if (!due && !incarnation.owesAcknowledgement) return;
+    if (incarnation.pending.size > 0 && since < patience(this.#options.parameters)) return;
     const ticket = this.#ticketed();
-    incarnation.sentPoll(ticket, clock, this.#remembered);
+    incarnation.sentPoll(ticket, clock, this.#remembered, due);
     const { generation, id, ack } = incarnation;
     const confirmed = this.#ablations.trustOldBackup ? 0 : incarnation.confirmed;
     const operation = { op: 'poll' as const, generation, incarnation: id, confirmed, ack };
@@ -204,24 +214,30 @@ export class Replica<W, V> {
   #apply(incarnation: Incarnation, document: EpochDocument): void {
     const news = newsSince(document, incarnation.applied, (kind) => this.cache.knows(kind), this.#ablations);
     if (news.kind === 'nothing') return;
+    let unheard = news.kind === 'flush';
     if (news.kind === 'flush') this.#flush(this.#ablations.flushKeepsFills);
-    else for (const { number, event } of news.events) if (!incarnation.early.has(number)) this.#evict(event);
-    incarnation.appliedUpTo(document.seq, this.#log.position);
+    else for (const announced of news.events) if (!this.#applyOnce(incarnation, announced).before) unheard = true;
+    incarnation.appliedUpTo(document.seq, this.#log.position, unheard);
     this.#remember(incarnation.watermark);
   }
 
-  #applyEarly(incarnation: Incarnation, number: number, event: ChangeEvent): void {
-    // Unknown kinds wait for the poll, which flushes. Nor is anything kept that no ring could hold.
-    if (!this.cache.knows(event.kind) || number > incarnation.applied + this.#options.parameters.ringSize) return;
-    let position = incarnation.early.get(number) ?? this.#log.position;
-    if (number > incarnation.applied && !incarnation.early.has(number)) {
-      position = this.#evict(event);
-      incarnation.early.set(number, position);
+  #applyEarly(incarnation: Incarnation, announced: Announcement): void {
+    // Unknown kinds wait for the poll, which flushes.
+    if (!this.cache.knows(announced.event.kind)) return;
+    const { position, before } = this.#applyOnce(incarnation, announced);
+    incarnation.heard(announced.name, position);
+    if (this.#ablations.redisAdvancesApplied && !before) {
+      incarnation.appliedUpTo(incarnation.applied + 1, position, false);
     }
-    incarnation.unannounced.set(number, position);
-    if (this.#ablations.redisAdvancesApplied && number > incarnation.applied) {
-      incarnation.appliedUpTo(number, position);
-    }
+  }
+
+  /** Evicts, unless it has `before`: the change was committed by then, so that what was read since knows of it. */
+  #applyOnce(incarnation: Incarnation, { name, event }: Announcement): { position: number; before: boolean } {
+    const place = incarnation.placeOf(name);
+    if (place !== undefined) return { position: place, before: true };
+    const position = this.#evict(event);
+    incarnation.appliedAt(name, position);
+    return { position, before: false };
   }
 
   /** Tells over Redis, and prepares for the next poll, what all holders have acknowledged. */
@@ -229,11 +245,12 @@ export class Replica<W, V> {
     const incarnation = this.#incarnation;
     // Goes on after leaving: who serves nothing has forgotten everything, and writers that had it listed needn't wait.
     if (!incarnation) return;
-    const numbers = incarnation.acknowledgedUpTo(this.#grants.acknowledgedUpTo(clock));
-    if (numbers.length === 0) return;
+    const namesByWriter = incarnation.acknowledgedUpTo(this.#grants.acknowledgedUpTo(clock));
     const { generation, id, macKey } = incarnation;
-    const body = { type: 'applied' as const, generation, incarnation: id, numbers };
-    this.#effects.push({ kind: 'broadcast', message: sign(this.#options.authenticator, macKey, body) });
+    for (const [writer, names] of namesByWriter) {
+      const body = { type: 'applied' as const, generation, incarnation: id, writer, names };
+      this.#effects.push({ kind: 'broadcast', message: sign(this.#options.authenticator, macKey, body) });
+    }
   }
 
   #evict(event: ChangeEvent): number {

@@ -14,9 +14,10 @@ export interface ChangeEvent {
   readonly hashes: readonly string[];
 }
 
-/** An event with its place in the epoch's order. */
-export interface NumberedEvent {
-  readonly number: number;
+/** A change as everybody is told of it, by whatever way. */
+export interface Announcement {
+  /** No other change ever has it: who has applied this name once, after the change was committed, need not do so again. */
+  readonly name: string;
   readonly event: ChangeEvent;
 }
 
@@ -52,8 +53,8 @@ export interface EpochDocument {
   readonly macKey: string;
   /** The number of the newest event. */
   readonly seq: number;
-  /** The newest events, oldest first; the last has number `seq`. */
-  readonly ring: readonly ChangeEvent[];
+  /** The newest changes, oldest first; the last has number `seq`. */
+  readonly ring: readonly Announcement[];
   readonly replicas: Readonly<Record<string, ReplicaEntry>>;
   /** While a restore waits for the leases of the former generation: no bumps. */
   readonly frozen: boolean;

@@ -5,7 +5,7 @@ import { openDatabase } from '@latchkey/coherence';
 import { type Engine, startDatabase } from '@latchkey/testing';
 import fc from 'fast-check';
 import type mongoose from 'mongoose';
-import { type EpochStore, openEpochStore } from '../../src/live/epoch-store';
+import { announcementIn, type EpochStore, openEpochStore } from '../../src/live/epoch-store';
 import { type EpochDocument, type EpochOperation, execute } from '../../src/protocol';
 
 let dir: string;
@@ -25,9 +25,12 @@ afterAll(async () => {
 const incarnation = fc.constantFrom('a', 'b', 'c');
 const events = fc.array(
   fc.record({
-    kind: fc.constantFrom('key', 'role'),
-    id: fc.constantFrom('x', 'y'),
-    hashes: fc.array(fc.constantFrom('h1', 'h2'), { maxLength: 2 }),
+    name: fc.constantFrom('v#1', 'w#2'),
+    event: fc.record({
+      kind: fc.constantFrom('key', 'role'),
+      id: fc.constantFrom('x', 'y "'),
+      hashes: fc.array(fc.constantFrom('h1', 'h2'), { maxLength: 2 }),
+    }),
   }),
   { minLength: 1, maxLength: 3 },
 );
@@ -86,11 +89,21 @@ test('the database does to the epoch document exactly what the protocol says', a
         model = expected ?? model;
       }
       expect(withoutTime(await documentIn(store))).toEqual(withoutRing(model));
-      const stored = await connection.db?.collection<{ ring: unknown }>('epochs').findOne();
-      expect(stored?.ring).toEqual(model.ring);
+      const stored = await connection.db?.collection<{ ring: unknown[] }>('epochs').findOne();
+      expect(stored?.ring.map(announcementIn)).toEqual(model.ring);
     }),
     { numRuns: 40 },
   );
+});
+
+test.each([
+  ['an object, of an older version', { kind: 'key', id: 'k', hashes: [] }],
+  ['a text of fewer parts', '["w#1","key"]'],
+  ['a text of other parts', '["w#1","key",7]'],
+  ['no list', '"w#1"'],
+  ['no text of ours', 'w#1'],
+])('what another version has left in the ring is of a kind that nobody knows: %s', (_what, stored) => {
+  expect(announcementIn(stored).event.kind).toBe('');
 });
 
 test('two who open the store at once find one and the same epoch', async () => {

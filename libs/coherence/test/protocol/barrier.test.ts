@@ -1,4 +1,12 @@
-import { Barrier, type BarrierEffect, DEFAULTS, type EpochDocument, execute, firstDocument } from '../../src/protocol';
+import {
+  Barrier,
+  type BarrierEffect,
+  DEFAULTS,
+  type EpochDocument,
+  execute,
+  firstDocument,
+  type SignedBroadcast,
+} from '../../src/protocol';
 import { simulatedAuthenticator } from '../../sim/environment';
 
 const at = (mono: number) => ({ mono, wall: mono });
@@ -14,12 +22,14 @@ function listed(...incarnations: string[]): EpochDocument {
 
 /** A barrier with a store that the test answers for. */
 function stage(document: EpochDocument) {
-  const barrier = new Barrier<string>({ parameters: DEFAULTS, authenticator: simulatedAuthenticator });
+  const barrier = new Barrier<string>({ writer: 'w', parameters: DEFAULTS, authenticator: simulatedAuthenticator });
   const passed: string[] = [];
+  const told: SignedBroadcast[] = [];
   const bumps: { ticket: number; ids: string[]; run: () => EpochDocument | undefined }[] = [];
   const take = (effects: readonly BarrierEffect<string>[]) => {
     for (const effect of effects) {
       if (effect.kind === 'passed') passed.push(effect.mutation);
+      if (effect.kind === 'broadcast') told.push(effect.message);
       if (effect.kind !== 'store' || effect.operation.op !== 'bump') continue;
       const { ticket, operation } = effect;
       const run = () => {
@@ -27,10 +37,16 @@ function stage(document: EpochDocument) {
         if (after) document = after;
         return after;
       };
-      bumps.push({ ticket, ids: operation.events.map(({ id }) => id), run });
+      bumps.push({ ticket, ids: operation.events.map(({ event }) => event.id), run });
     }
   };
-  return { barrier, passed, bumps, take };
+  return { barrier, passed, bumps, told, take };
+}
+
+/** What a replica says over Redis. */
+function applied(incarnation: string, names: string[], { generation = 'g1', key = 'secret' } = {}): SignedBroadcast {
+  const body = { type: 'applied' as const, generation, incarnation, writer: 'w', names };
+  return { body, mac: simulatedAuthenticator.sign(key, JSON.stringify(Object.values(body))) };
 }
 
 describe('the barrier', () => {
@@ -101,6 +117,46 @@ describe('the barrier', () => {
     take(barrier.answered(bumps[1]!.ticket, bumps[1]!.run(), at(310)));
     expect(passed).toEqual(['m']);
   });
+
+  it('tells replicas as soon as a mutation has committed, and counts what they acknowledge before its bump is answered', () => {
+    const document = listed('p', 'q');
+    const { barrier, passed, bumps, told, take } = stage(document);
+    take(barrier.read(document, at(0)));
+    take(barrier.submit('m', [event('k'), event('l')], at(10)));
+    expect(told.map(({ body }) => body)).toEqual([
+      {
+        type: 'events',
+        generation: 'g1',
+        events: [
+          { name: 'w#1', event: event('k') },
+          { name: 'w#2', event: event('l') },
+        ],
+      },
+    ]);
+    take(barrier.heard(applied('p', ['w#1', 'w#2']), at(11)));
+    take(barrier.heard(applied('q', ['w#2']), at(11)));
+    expect(passed).toEqual([]);
+    take(barrier.answered(bumps[0]!.ticket, bumps[0]!.run(), at(12)));
+    // q has said nothing of the first change.
+    expect(passed).toEqual([]);
+    expect(told).toHaveLength(1);
+    take(barrier.heard(applied('q', ['w#1']), at(13)));
+    expect(passed).toEqual(['m']);
+  });
+
+  it.each(['before a document was seen', 'in another generation'])(
+    'tells replicas with the answer of the bump what it could not tell them %s',
+    (when) => {
+      const document = { ...listed('p'), generation: 'g2', macKey: 'new' };
+      const { barrier, passed, bumps, told, take } = stage(document);
+      if (when === 'in another generation') take(barrier.read(listed('p'), at(0)));
+      take(barrier.submit('m', [event('k')], at(10)));
+      take(barrier.answered(bumps[0]!.ticket, bumps[0]!.run(), at(12)));
+      expect(told.at(-1)?.body).toMatchObject({ type: 'events', generation: 'g2', events: [{ name: 'w#1' }] });
+      take(barrier.heard(applied('p', ['w#1'], { generation: 'g2', key: 'new' }), at(13)));
+      expect(passed).toEqual(['m']);
+    },
+  );
 
   it('refuses a mutation that names nothing', () => {
     const { barrier } = stage(listed());

@@ -17,7 +17,11 @@ describe('the epoch document', () => {
   });
 
   it('a join or bump that remembers more than the document shows matches nothing', () => {
-    const bump = { op: 'bump' as const, events: [{ kind: 'key', id: 'k', hashes: [] }], ringSize: 4 };
+    const bump = {
+      op: 'bump' as const,
+      events: [{ name: 'w#1', event: { kind: 'key', id: 'k', hashes: [] } }],
+      ringSize: 4,
+    };
     const document = after(bump);
     for (const operation of [join('a'), bump]) {
       expect(

@@ -1,4 +1,5 @@
 import {
+  type Announcement,
   type Clock,
   DEFAULTS,
   type EpochDocument,
@@ -7,6 +8,7 @@ import {
   firstDocument,
   Replica,
   type ReplicaEffect,
+  type SignedBroadcast,
 } from '../../src/protocol';
 import { simulatedAuthenticator } from '../../sim/environment';
 
@@ -47,6 +49,13 @@ const joined = () => {
   staged.answer(at(50));
   return staged;
 };
+
+/** What a writer says over Redis. */
+function broadcast(events: Announcement[], { generation = 'g1', key = 'secret' } = {}): SignedBroadcast {
+  const flat = events.map(({ name, event: { kind, id, hashes } }) => [name, kind, id, hashes]);
+  const mac = simulatedAuthenticator.sign(key, JSON.stringify(['events', generation, flat]));
+  return { body: { type: 'events', generation, events }, mac };
+}
 
 describe('a replica', () => {
   it('serves from the answer of its join until L after it was sent', () => {
@@ -154,19 +163,53 @@ describe('a replica', () => {
   it('evicts by Redis only what carries the MAC of its generation', () => {
     const { replica } = joined();
     const put = () => replica.cache.put({ kind: 'key', id: 'k', hashes: [], within: [], value: '' });
-    const events = [{ number: 1, event: { kind: 'key', id: 'k', hashes: [] } }];
-    const message = (generation: string, key: string) => {
-      const body = { type: 'events' as const, generation, events };
-      const text = JSON.stringify(['events', generation, [[1, 'key', 'k', []]]]);
-      return { body, mac: simulatedAuthenticator.sign(key, text) };
-    };
+    const events = [{ name: 'w#1', event: { kind: 'key', id: 'k', hashes: [] } }];
+    const message = (generation: string, key: string) => broadcast(events, { generation, key });
     put();
     expect(replica.heard(message('g1', 'guess'), at(60))).toEqual([]);
     expect(replica.heard(message('g0', 'secret'), at(60))).toEqual([]);
     expect(replica.cache.size).toBe(1);
     const effects = replica.heard(message('g1', 'secret'), at(60));
     expect(replica.cache.size).toBe(0);
-    expect(effects).toMatchObject([{ kind: 'broadcast', message: { body: { type: 'applied', numbers: [1] } } }]);
+    expect(effects).toMatchObject([{ kind: 'broadcast', message: { body: { type: 'applied', names: ['w#1'] } } }]);
+  });
+
+  it('applies a change once, by whichever way it hears of it first, and acknowledges it whenever it is told', () => {
+    const { replica, world, tick, answer } = joined();
+    const put = () => replica.cache.put({ kind: 'key', id: 'k', hashes: [], within: [], value: '' });
+    const change = { name: 'w#1', event: { kind: 'key', id: 'k', hashes: [] } };
+    const message = broadcast([change]);
+    const acknowledgement = { kind: 'broadcast', message: { body: { type: 'applied', writer: 'w', names: ['w#1'] } } };
+    expect(replica.heard(message, at(60))).toMatchObject([acknowledgement]);
+    put();
+    world.document = execute(world.document, { op: 'bump', events: [change], ringSize: 4 }, 0)!;
+    tick(at(300));
+    answer(at(310));
+    // What it has read since it forgot knows of the change.
+    expect(replica.cache.size).toBe(1);
+    expect(replica.heard(message, at(320))).toMatchObject([acknowledgement]);
+    expect(replica.cache.size).toBe(1);
+  });
+
+  it.each([
+    ['at once', 'not', false],
+    ['with the next poll', '', true],
+  ])('says in the document %s what it has applied, where Redis has %s brought it', (_when, _brought, brought) => {
+    const { replica, asked, world, tick, answer } = joined();
+    const change = { name: 'w#1', event: { kind: 'key', id: 'k', hashes: [] } };
+    if (brought) replica.heard(broadcast([change]), at(60));
+    world.document = execute(world.document, { op: 'bump', events: [change], ringSize: 4 }, 0)!;
+    tick(at(300));
+    answer(at(310));
+    tick(at(320));
+    const polls = asked.filter(({ operation }) => operation.op === 'poll');
+    expect(polls).toMatchObject(brought ? [] : [{ operation: { ack: 1 } }]);
+    answer(at(330));
+    // Once is enough.
+    tick(at(340));
+    expect(asked).toEqual([]);
+    tick(at(500));
+    expect(asked).toMatchObject([{ operation: { op: 'poll', ack: 1 } }]);
   });
 
   it('leaving, refuses at once, and removes its entry when the grants of its holders are over', () => {
