@@ -119,6 +119,8 @@ export class Faults {
       await sleep(between(this.#random, ...GONE_MS));
       await process.restart();
     });
+    // Every step of a change waits for the lease of one that is dead and still listed: of those with several, some must get through.
+    await sleep(between(this.#random, 0, 1.5 * this.#leaseMs));
   }
 
   async #breakLink(fault: FaultName, state: LinkState, delayMs = 0): Promise<void> {
