@@ -114,6 +114,38 @@ export function keyStore(connection: Connection) {
         .lean<KeyRecord[]>();
     },
 
+    /** The ids of up to `limit` live tokens of a member, in order: where a transaction will find some, if they are still there. */
+    async listTokenIds(page: { organizationId: string; memberId: string; limit: number }): Promise<string[]> {
+      const { organizationId, memberId, limit } = page;
+      const found = await keys
+        .find({ organizationId, principalId: memberId, kind: 'PERSONAL', state: 'ACTIVE' }, { _id: 1 })
+        .sort({ _id: 1 })
+        .limit(limit)
+        .lean<Pick<KeyRecord, '_id'>[]>();
+      return found.map(({ _id }) => _id);
+    },
+
+    /** ACTIVE to REVOKED, for the tokens of a member up to the id `last`, or for all; answers which they were. */
+    async revokeTokens(
+      of: { organizationId: string; memberId: string; last: string | undefined },
+      why: Revocation,
+      session: ClientSession,
+    ): Promise<string[]> {
+      const { organizationId, memberId, last } = of;
+      // One range of one index. By a list of ids, the embedded engine would compare each of them with each.
+      const filter = {
+        organizationId,
+        principalId: memberId,
+        kind: 'PERSONAL',
+        state: 'ACTIVE',
+        ...(last !== undefined && { _id: { $lte: last } }),
+      } as const;
+      const found = await keys.find(filter, { _id: 1 }, { session }).lean<Pick<KeyRecord, '_id'>[]>();
+      const change = { $set: { state: 'REVOKED', ...why } } as const;
+      if (found.length > 0) await startOverIfDuplicate(() => keys.updateMany(filter, change, { session }));
+      return found.map(({ _id }) => _id);
+    },
+
     /** Up to `limit` live service keys of an organization, those after the id `after`. */
     async listServiceKeys(page: {
       organizationId: string;
@@ -161,17 +193,14 @@ export function keyStore(connection: Connection) {
       return result.matchedCount === 1;
     },
 
-    /** ACTIVE to REVOKED, for all of these; answers how many it was. */
-    async revoke(
-      ids: readonly string[],
-      why: Pick<KeyRecord, 'revokedBecause' | 'deletionId'> & { revokeTime: Date },
-      session: ClientSession,
-    ): Promise<number> {
-      const filter = { _id: { $in: [...ids] }, state: 'ACTIVE' } as const;
+    /** ACTIVE to REVOKED; whether it was still ACTIVE. */
+    async revoke(id: string, why: Revocation, session: ClientSession): Promise<boolean> {
       const change = { $set: { state: 'REVOKED', ...why } } as const;
       // It sets no hash: the embedded engine says so in place of a conflict when the key is being revoked by somebody else, too.
-      const result = await startOverIfDuplicate(() => keys.updateMany(filter, change, { session }));
-      return result.modifiedCount;
+      const result = await startOverIfDuplicate(() =>
+        keys.updateOne({ _id: id, state: 'ACTIVE' }, change, { session }),
+      );
+      return result.modifiedCount === 1;
     },
 
     /** Changes fields of a live key, and counts its version up; `undefined` takes a field away. Answers the key as it is then. */
@@ -204,6 +233,8 @@ export function keyStore(connection: Connection) {
     },
   };
 }
+
+type Revocation = Pick<KeyRecord, 'revokedBecause' | 'deletionId'> & { readonly revokeTime: Date };
 
 type Changes = {
   [

@@ -86,12 +86,16 @@ async function multiplied({ database }: World, secret: string, times: number): P
 /** Since `started`, ms. */
 async function untilGone({ database, organizationId }: World, memberId: string, started: number): Promise<number> {
   const connection = await mongoose.createConnection(database.uri, { dbName: 'latchkey_key' }).asPromise();
-  // As an index has it, and seldom: whoever looks at ten thousand documents over and over measures that.
-  const live = { organizationId, principalId: memberId, kind: 'PERSONAL', state: 'ACTIVE' };
-  while ((await connection.collection('keys').findOne(live, { projection: { _id: 1 } })) !== null) {
+  // What key itself counts: whoever looks at ten thousand tokens over and over measures that.
+  const owners = connection.collection<{ _id: string; live: number; revoked: number }>('token_owners');
+  while (((await owners.findOne({ _id: memberId }))?.revoked ?? 0) < TOKENS) {
     if (performance.now() - started > LIMIT_MS) throw new Error('the tokens do not go');
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
+  const goneMs = performance.now() - started;
+  const live = { organizationId, principalId: memberId, kind: 'PERSONAL', state: 'ACTIVE' };
+  if (await connection.collection('keys').findOne(live))
+    throw new Error('a token is left that key has counted as gone');
   await connection.close();
-  return performance.now() - started;
+  return goneMs;
 }

@@ -15,7 +15,7 @@ export const deletePersonalToken =
       tx.changed('key', tokenId);
       const token = await keys.findToken(organizationId, memberId, tokenId, tx.session);
       if (!token) throw keyNotFound(tokenId);
-      await keys.revoke([tokenId], { revokedBecause: 'DELETED', revokeTime: tx.now }, tx.session);
+      await keys.revoke(tokenId, { revokedBecause: 'DELETED', revokeTime: tx.now }, tx.session);
       await owners.count({ memberId, organizationId }, { live: -1 }, tx.session);
       tx.audit({ organizationId, object: { kind: 'key', id: tokenId }, changed: ['state'] });
       return {};

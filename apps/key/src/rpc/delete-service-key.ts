@@ -12,7 +12,7 @@ export const deleteServiceKey =
       tx.changed('key', keyId);
       const key = await deps.keys.findServiceKey(organizationId, keyId, tx.session);
       if (!key) throw keyNotFound(keyId);
-      await deps.keys.revoke([keyId], { revokedBecause: 'DELETED', revokeTime: tx.now }, tx.session);
+      await deps.keys.revoke(keyId, { revokedBecause: 'DELETED', revokeTime: tx.now }, tx.session);
       tx.audit({ organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] });
       tx.enqueue({ kind: REMOVAL, key: keyId, payload: {}, delayMs: deps.followUpDelayMs });
       return {};

@@ -5,6 +5,8 @@ import { memberNotRemoved } from '../errors';
 
 /** Each token has an audit entry of its own, and a transaction is to stay short. */
 const BATCH = 200;
+/** Of one call: far less than it has time for. */
+const MOST = 10 * BATCH;
 
 export const revokeMemberTokens =
   ({ mutations, keys, owners, source }: Deps) =>
@@ -14,22 +16,27 @@ export const revokeMemberTokens =
     // The worker is believed when it says whose tokens, never when it says that they may go.
     if (member?.state !== 'REMOVED' || member.organizationId !== organizationId) throw memberNotRemoved(memberId);
 
-    const { answer } = await mutations.run(ctx, keyV1.RevokeMemberTokensResponse, async (tx) => {
-      const live = await keys.listTokens({ organizationId, memberId, limit: BATCH + 1 }, tx.session);
-      // No event: what every memory knows of the member already refuses all of its tokens, for ever.
-      const ids = live.slice(0, BATCH).map((token) => token._id);
-      if (ids.length > 0) {
+    const revokeUpTo = async (last: string | undefined): Promise<keyV1.RevokeMemberTokensResponse> => {
+      const { answer } = await mutations.run(ctx, keyV1.RevokeMemberTokensResponse, async (tx) => {
+        // No event: what every memory knows of the member already refuses all of its tokens, for ever.
         const why = { revokedBecause: 'PRINCIPAL_REMOVED', deletionId, revokeTime: tx.now } as const;
-        await keys.revoke(ids, why, tx.session);
-      }
-      // Written even when nothing was left: a token that is being created at this moment then conflicts with this sweep.
-      const owner = await owners.count(
-        { memberId, organizationId },
-        { live: -ids.length, revoked: ids.length, closed: true },
-        tx.session,
-      );
-      for (const id of ids) tx.audit({ organizationId, object: { kind: 'key', id }, changed: ['state'] });
-      return { deletedInAll: owner.revoked, more: live.length > BATCH };
-    });
-    return answer;
+        const ids = await keys.revokeTokens({ organizationId, memberId, last }, why, tx.session);
+        // Written even when nothing was left: a token that is being created at this moment then conflicts with this sweep.
+        const owner = await owners.count(
+          { memberId, organizationId },
+          { live: -ids.length, revoked: ids.length, closed: true },
+          tx.session,
+        );
+        for (const id of ids) tx.audit({ organizationId, object: { kind: 'key', id }, changed: ['state'] });
+        return { deletedInAll: owner.revoked, more: last !== undefined };
+      });
+      return answer;
+    };
+
+    // Looked for once, and not by each batch: the embedded engine sorts all that are left to find the first of them.
+    const found = await keys.listTokenIds({ organizationId, memberId, limit: MOST });
+    const lastOfBatches = found.filter((_, i) => (i + 1) % BATCH === 0);
+    for (const last of lastOfBatches.slice(0, -1)) await revokeUpTo(last);
+    // Only a sweep without an end finds that none is left, whatever has come meanwhile.
+    return await revokeUpTo(found.length < MOST ? undefined : lastOfBatches.at(-1));
   };
