@@ -16,13 +16,16 @@ export const AUTHORIZE: QuickCodec<keyV1.AuthorizeRequest, keyV1.AuthorizeRespon
 export const BATCH_AUTHORIZE: QuickCodec<keyV1.BatchAuthorizeRequest, keyV1.BatchAuthorizeResponse> = {
   read: (bytes) => {
     const checks: keyV1.AuthorizeRequest[] = [];
+    // Of short questions all of it is ASCII, lengths too; otherwise each is looked at by itself.
+    const plain = isAscii(bytes);
     for (let at = 0; at < bytes.length;) {
       if (bytes[at++] !== FIELD_1) return undefined;
       let length = bytes[at++] ?? UNUSUAL;
       // Two bytes hold more than any question of this form is long.
       if (length > ONE_BYTE) length = (length & ONE_BYTE) | ((bytes[at++] ?? ONE_BYTE + 1) << 7);
       const end = at + length;
-      if (end > bytes.length || checks.length === MOST_CHECKS || !isAscii(bytes.subarray(at, end))) return undefined;
+      if (end > bytes.length || checks.length === MOST_CHECKS) return undefined;
+      if (!plain && !isAscii(bytes.subarray(at, end))) return undefined;
       const check = readCheck(bytes, at, end);
       if (check === undefined) return undefined;
       checks.push(check);
