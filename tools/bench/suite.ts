@@ -41,8 +41,8 @@ export async function newHolder({ api, organizationId, workspaceId, admin }: Wor
 export const READY_MS = 30_000;
 
 /** An SDK client; once it is ready, every mutation has to wait for it. */
-export function connectSdk({ addresses, tls }: World): LatchkeyClient {
-  return connectLatchkey({ address: addresses.key, tls: tls('ops') });
+export function connectSdk({ addresses, tls }: World, address = addresses.key): LatchkeyClient {
+  return connectLatchkey({ address, tls: tls('ops') });
 }
 
 /** CPU time of a process that answers no questions, µs, from the kernel's account of it: in steps of 10 ms. */
