@@ -28,6 +28,8 @@ interface Passage {
 
 /** How often the barrier looks after its waits, ms. What comes over Redis is not bound to it. */
 const TICK_MS = 20;
+/** The same where there are none. */
+const IDLE_TICK_MS = 200;
 
 /** The writer's side of the protocol, in this process: makes committed changes visible everywhere. */
 export class LiveBarrier {
@@ -35,6 +37,7 @@ export class LiveBarrier {
   readonly #standing: EpochStanding;
   readonly #barrier: Barrier<Passage>;
   #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
   #reading: Promise<void> | undefined;
 
   constructor(options: LiveBarrierOptions) {
@@ -53,11 +56,12 @@ export class LiveBarrier {
   async start(): Promise<void> {
     this.#read();
     await this.#reading;
-    this.#timer ??= setInterval(() => this.#do(this.#barrier.tick(this.#options.clock())), TICK_MS);
+    this.#tickAfter(IDLE_TICK_MS);
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#stopped = true;
+    clearTimeout(this.#timer);
   }
 
   /** @throws Error while the database is behind what is remembered of it */
@@ -85,6 +89,7 @@ export class LiveBarrier {
     onBumped: () => void = () => undefined,
   ): Promise<void> {
     const { clock } = this.#options;
+    if (this.#barrier.isIdle) this.#tickAfter(TICK_MS);
     await new Promise<void>((resolve, reject) => {
       const settle = (outcome: () => void) => (): void => {
         clearTimeout(timer);
@@ -100,6 +105,15 @@ export class LiveBarrier {
       ctx.signal.addEventListener('abort', giveUp, { once: true });
       this.#do(this.#barrier.submit(passage, events, clock()));
     });
+  }
+
+  #tickAfter(ms: number): void {
+    clearTimeout(this.#timer);
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      this.#do(this.#barrier.tick(this.#options.clock()));
+      this.#tickAfter(this.#barrier.isIdle ? IDLE_TICK_MS : TICK_MS);
+    }, ms);
   }
 
   #do(effects: readonly BarrierEffect<Passage>[]): void {

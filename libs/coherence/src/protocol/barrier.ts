@@ -159,6 +159,11 @@ export class Barrier<T> {
     return this.#drain();
   }
 
+  /** Whether nobody waits. */
+  get isIdle(): boolean {
+    return this.#waits.size === 0;
+  }
+
   /** The most that is known to have been seen of the epoch, here or by somebody else. */
   get remembered(): Watermark | undefined {
     return this.#remembered;
