@@ -8,8 +8,9 @@ import { type QuickCodec, type QuickCodecs } from '@latchkey/service';
 export const AUTHORIZE: QuickCodec<keyV1.AuthorizeRequest, keyV1.AuthorizeResponse> = {
   read: (bytes) => (isAscii(bytes) ? readCheck(bytes, 0, bytes.length) : undefined),
   write: (response) => {
-    const bytes = Buffer.allocUnsafe(responseLength(response));
-    return writeResponse(bytes, 0, response) === UNUSUAL ? undefined : bytes;
+    const bytes = Buffer.allocUnsafe(responseLength(response) + ROOM);
+    const end = writeResponse(bytes, 0, response);
+    return end === UNUSUAL ? undefined : bytes.subarray(0, end);
   },
 };
 
@@ -40,7 +41,7 @@ export const BATCH_AUTHORIZE: QuickCodec<keyV1.BatchAuthorizeRequest, keyV1.Batc
       if (outcome?.$case !== 'response') return undefined;
       const length = responseLength(outcome.value);
       const around = 1 + lengthOfLength(length) + length;
-      if (at + around + HEAD > bytes.length) return undefined;
+      if (at + around + HEAD + ROOM > bytes.length) return undefined;
       bytes[at++] = FIELD_1;
       at = putLength(bytes, at, around);
       bytes[at++] = FIELD_1;
@@ -66,10 +67,12 @@ const MOST_CHECKS = 100;
 const LONGEST_NAME = 64;
 /** Two flags, and five texts of up to 127 characters with their tags and lengths. */
 const LONGEST_RESPONSE = 8 + 5 * 129;
+/** Left at the end, so that no text with a character of several bytes is cut to as many bytes as it has characters. */
+const ROOM = 4;
 /** Tag and length of an answer within its result, and of that within the batch. */
 const HEAD = 6;
 /** For a batch of the longest answers; a writer is done with it in the same turn. */
-const scratch = Buffer.allocUnsafe(MOST_CHECKS * (LONGEST_RESPONSE + HEAD));
+const scratch = Buffer.allocUnsafe(MOST_CHECKS * (LONGEST_RESPONSE + HEAD) + ROOM);
 
 export const AUTHORIZATION_CODECS: QuickCodecs<keyV1.AuthorizationServiceService> = {
   authorize: AUTHORIZE,
@@ -146,7 +149,7 @@ function putPrincipal(bytes: Buffer, from: number, principal: keyV1.Principal): 
   return at;
 }
 
-/** A loop, since a text this short is written before any encoder has been called. */
+/** One that takes more bytes than it has characters is unusual, and so is what the encoder puts in place of half a character. */
 function putText(bytes: Buffer, from: number, tag: number, text: string): number {
   const { length } = text;
   if (length === 0 || from === UNUSUAL) return from;
@@ -154,12 +157,7 @@ function putText(bytes: Buffer, from: number, tag: number, text: string): number
   bytes[from] = tag;
   bytes[from + 1] = length;
   const start = from + 2;
-  for (let i = 0; i < length; i++) {
-    const code = text.charCodeAt(i);
-    if (code > ONE_BYTE) return UNUSUAL;
-    bytes[start + i] = code;
-  }
-  return start + length;
+  return bytes.write(text, start) === length ? start + length : UNUSUAL;
 }
 
 /** Up to 16,383; where it ends. */

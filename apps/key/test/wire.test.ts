@@ -153,6 +153,14 @@ describe('what is written by hand is what the generated code writes', () => {
     expect(BATCH_AUTHORIZE.write({ results })).toBeDefined();
   });
 
+  it.each([2, 64, 126])('and not where a text takes more bytes than it has characters: %d', (times) => {
+    // At the end, where half of it would fill the place of all of it.
+    const answer = { ...usualResponse, principal: { ...usualResponse.principal!, keyId: 'ü'.repeat(times) } };
+    expect(AUTHORIZE.write(answer)).toBeUndefined();
+    const results = Array.from({ length: 100 }, () => ({ outcome: { $case: 'response' as const, value: answer } }));
+    expect(BATCH_AUTHORIZE.write({ results })).toBeUndefined();
+  });
+
   it('and not where a question was refused by itself', () => {
     const error = { reason: 'INVALID_REQUEST', message: '', violations: [] };
     expect(BATCH_AUTHORIZE.write({ results: [{ outcome: { $case: 'error', value: error } }] })).toBeUndefined();
