@@ -223,7 +223,9 @@ function report(log: Logger, error: AppError | undefined, ms: number): void {
   const outcome = { code: error?.code ?? 'OK', ...(error && { reason: error.reason }), ms: Math.round(ms * 10) / 10 };
   if (!error) log.debug(outcome, 'answered');
   else if (error.code === 'INTERNAL') log.error({ ...outcome, err: error.cause ?? error }, 'failed');
-  else if (error.code === 'UNAVAILABLE') log.warn({ ...outcome, err: error.cause ?? error }, 'unavailable');
+  // Without a cause it was decided here, as by every check of a replica without a lease: where says nothing more than why.
+  else if (error.code === 'UNAVAILABLE')
+    log.warn({ ...outcome, ...(error.cause ? { err: error.cause } : {}) }, 'unavailable');
   else log.info(outcome, 'refused');
 }
 

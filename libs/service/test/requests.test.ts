@@ -131,6 +131,15 @@ describe('errors', () => {
     if (thrown instanceof Error) expect(world.lines.at(-1)).toContain('requests.test.ts');
   });
 
+  test('UNAVAILABLE says where it comes from if it has a cause, and not where each check of many was refused', async () => {
+    const options = { code: 'UNAVAILABLE', reason: 'NO_LEASE', message: 'no lease' } as const;
+    await failing(new AppError(options));
+    expect(world.lines.at(-1)).toContain('"reason":"NO_LEASE"');
+    expect(world.lines.at(-1)).not.toContain('requests.test.ts');
+    await failing(new AppError({ ...options, cause: new Error('the database is away') }));
+    expect(world.lines.at(-1)).toMatch(/the database is away.*requests\.test\.ts/);
+  });
+
   test.each([
     ['MongoServerSelectionError', Object.assign(new Error('x'), { name: 'MongoServerSelectionError' })],
     [

@@ -1,11 +1,14 @@
 import { type Bench } from '../bench';
 import { type Measured } from '../process';
+import { type Collected } from '../programs/answering';
 import { type Load, type LoadResult } from '../programs/generate';
 
 /** A server under load for a while. */
 export interface Run {
   /** The server's own CPU time for each call, µs. */
   readonly micros: number;
+  /** For how long it collected garbage meanwhile, for each call, µs. */
+  readonly collected: Collected;
   readonly result: LoadResult;
 }
 
@@ -27,13 +30,16 @@ export async function loaded(
   { name, process, port, checked }: Server,
   load: Amount,
 ): Promise<Run> {
+  const collectedBefore = await process.ask<Collected>('collected');
   const before = await process.ask<number>('cpuMicros');
   const result = await generator.ask<LoadResult>('run', { limitMs: LIMIT_MS, ...load, port, checked });
   const used = (await process.ask<number>('cpuMicros')) - before;
   if (result.failed + result.wrong > 0) {
     throw new Error(`${name}: ${result.failed} calls failed and ${result.wrong} answers were wrong`);
   }
-  return { micros: used / result.answered, result };
+  const collected = await process.ask<Collected>('collected');
+  const each = (kind: keyof Collected): number => (collected[kind] - collectedBefore[kind]) / result.answered;
+  return { micros: used / result.answered, collected: { minor: each('minor'), major: each('major') }, result };
 }
 
 /** One side of a comparison. */

@@ -1,3 +1,5 @@
+import { constants, PerformanceObserver } from 'node:perf_hooks';
+
 /** What a measured process is asked over its IPC channel, by name. */
 export type Questions = Readonly<Record<string, (argument: never) => unknown>>;
 
@@ -15,6 +17,24 @@ export function cpuMicros(): number {
   return user + system;
 }
 
+/** How long garbage was collected so far, µs. */
+export interface Collected {
+  /** Of what is young. */
+  readonly minor: number;
+  /** Of everything. Less than the CPU that it took: marking goes on beside the program, too. */
+  readonly major: number;
+}
+
+const collected = { minor: 0, major: 0 };
+const MICROS = 1_000;
+
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) {
+    const { duration, detail } = entry as typeof entry & { readonly detail: { readonly kind: number } };
+    collected[detail.kind === constants.NODE_PERFORMANCE_GC_MINOR ? 'minor' : 'major'] += duration * MICROS;
+  }
+}).observe({ entryTypes: ['gc'] });
+
 /** Bytes in use after everything that can be freed has been; the process needs --expose-gc. */
 export function memory(): { readonly heapBytes: number; readonly rssBytes: number } {
   for (let i = 0; i < 4; i++) globalThis.gc?.();
@@ -23,7 +43,9 @@ export function memory(): { readonly heapBytes: number; readonly rssBytes: numbe
 
 /** Answers what the bench asks until it hangs up. */
 export function answering(questions: Questions): void {
-  const all = new Map<string, (argument: never) => unknown>(Object.entries({ cpuMicros, memory, ...questions }));
+  const all = new Map<string, (argument: never) => unknown>(
+    Object.entries({ cpuMicros, memory, collected: () => collected, ...questions }),
+  );
   const reply = (answered: Answered): void => {
     if (process.connected) process.send?.(answered);
   };

@@ -1,5 +1,6 @@
 import { type Size } from '../data/dataset';
-import { alternating } from '../load/paired';
+import { alternating, type Run } from '../load/paired';
+import { type Collected } from '../programs/answering';
 import { type Row } from '../row';
 import { startGenerator, startLatchkey } from '../servers';
 import { shown, spreadOf } from '../statistics';
@@ -23,6 +24,8 @@ export const growth: Row = {
     bench.log(`  filling ${LARGE.members} keys, by production's fills from facts in the same process`);
     const million = await startLatchkey(bench, { size: LARGE, filled: LARGE.members, name: '10^6 keys' });
     const amount = { calls: 20_000, warmUp: 60_000 };
+    // Otherwise the first calls would pay for what the fills have left behind.
+    for (const { process } of [few, million]) await process.ask('memory');
     const sides = [];
     for (const [server, size] of [
       [few, SMALL],
@@ -35,6 +38,9 @@ export const growth: Row = {
     for (const { server, generator } of sides)
       for (const process of [server.process, generator]) await bench.end(process);
     const unary = spreadOf(large.map(({ micros }, i) => micros / small[i]!.micros));
+    const micros = (runs: readonly Run[]): string => `${shown(spreadOf(runs.map((run) => run.micros)), 1)} µs`;
+    const collecting = (runs: readonly Run[], kind: keyof Collected): string =>
+      shown(spreadOf(runs.map(({ collected }) => collected[kind])), 1);
 
     const [smallOnes, largeOnes]: [number[], number[]] = [[], []];
     const inSmall = await startDecide(bench, SMALL);
@@ -59,6 +65,15 @@ export const growth: Row = {
           reach: `≤ ${REACH_UNARY}`,
           good: unary.median <= REACH_UNARY,
         },
+        ...(
+          [
+            ['10⁴', small],
+            ['10⁶', large],
+          ] as const
+        ).map(([keys, runs]) => ({
+          figure: `Authorize over ${keys} keys, server CPU; of it collecting garbage, young and all`,
+          measured: `${micros(runs)}; ${collecting(runs, 'minor')} and ${collecting(runs, 'major')} µs`,
+        })),
         {
           figure: 'in process, 10⁶ keys to 10⁴',
           measured: shown(inProcess),
