@@ -58,4 +58,5 @@ export { createLogger, type Logger, type LoggerOptions, type LogLevel } from './
 export { masked } from './secrets';
 export { inOrder } from './in-order';
 export { ConfigError, fields, readConfig } from './config';
+export { collectCallsYoung } from './collector';
 export { type RunningApp, runMain } from './process';

@@ -2,6 +2,7 @@ import { type Bench } from '../bench';
 import { type Measured } from '../process';
 import { type Collected } from '../programs/answering';
 import { type Load, type LoadResult } from '../programs/generate';
+import { shown, spreadOf } from '../statistics';
 
 /** A server under load for a while. */
 export interface Run {
@@ -66,4 +67,12 @@ export async function alternating(bench: Bench, rounds: number, sides: readonly 
     bench.log(`  round ${round + 1} of ${rounds}, µs of server CPU: ${costs}`);
   }
   return runs;
+}
+
+/** What calls cost, and how much of it was collecting garbage. */
+export function costOf(runs: readonly Run[]): string {
+  const each = (of: (run: Run) => number): string => shown(spreadOf(runs.map(of)), 1);
+  const young = each(({ collected }) => collected.minor);
+  const all = each(({ collected }) => collected.major);
+  return `${each(({ micros }) => micros)} µs; of it collecting garbage, the young ${young} µs, all ${all} µs`;
 }

@@ -1,8 +1,9 @@
-// What any grpc-js service with these messages costs: same options, same TLS, same sizes, a constant answer, nothing else.
+// What any grpc-js service with these messages costs: same options, same TLS, same sizes, same collector, a constant answer,
+// nothing else.
 import { readFileSync } from 'node:fs';
 import * as grpc from '@grpc/grpc-js';
 import { keyV1 } from '@latchkey/proto';
-import { type TlsFiles } from '@latchkey/service';
+import { collectCallsYoung, type TlsFiles } from '@latchkey/service';
 import { answering } from './answering';
 
 export interface EchoStart {
@@ -34,6 +35,8 @@ function method(codec: EchoStart['codec']): grpc.MethodDefinition<unknown, unkno
   };
   return { ...(authorize as grpc.MethodDefinition<unknown, unknown>), ...(codec === 'bytes' && asBytes) };
 }
+
+collectCallsYoung();
 
 answering({
   async start({ tls, codec }: EchoStart): Promise<{ port: number }> {

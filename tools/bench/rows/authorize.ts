@@ -1,5 +1,5 @@
 import { BASE } from '../data/dataset';
-import { alternating, type Run } from '../load/paired';
+import { alternating, costOf, type Run } from '../load/paired';
 import { type Row } from '../row';
 import { shown, spreadOf } from '../statistics';
 import { startEcho, startGenerator, startLatchkey } from '../servers';
@@ -42,9 +42,9 @@ export const authorize: Row = {
           reach: `≤ ${reach}`,
           good: ratio.median <= reach,
         },
-        { figure: 'Authorize, server CPU', measured: `${shown(micros(ours), 1)} µs` },
-        { figure: 'echo, server CPU', measured: `${shown(micros(echos), 1)} µs` },
-        { figure: 'echo that neither decodes nor encodes', measured: `${shown(micros(raw), 1)} µs` },
+        { figure: 'Authorize, server CPU', measured: costOf(ours) },
+        { figure: 'echo, server CPU', measured: costOf(echos) },
+        { figure: 'echo that neither decodes nor encodes', measured: costOf(raw) },
         { figure: 'Authorize to that echo', measured: shown(against(raw)) },
         { figure: 'Authorize, calls/s on one core', measured: shown(perSecond, 0) },
         { figure: 'Authorize, latency under that load', measured: `p50 ${shown(p50)} ms, p99 ${shown(p99)} ms` },

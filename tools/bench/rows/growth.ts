@@ -1,6 +1,5 @@
 import { type Size } from '../data/dataset';
-import { alternating, type Run } from '../load/paired';
-import { type Collected } from '../programs/answering';
+import { alternating, costOf } from '../load/paired';
 import { type Row } from '../row';
 import { startGenerator, startLatchkey } from '../servers';
 import { shown, spreadOf } from '../statistics';
@@ -38,9 +37,6 @@ export const growth: Row = {
     for (const { server, generator } of sides)
       for (const process of [server.process, generator]) await bench.end(process);
     const unary = spreadOf(large.map(({ micros }, i) => micros / small[i]!.micros));
-    const micros = (runs: readonly Run[]): string => `${shown(spreadOf(runs.map((run) => run.micros)), 1)} µs`;
-    const collecting = (runs: readonly Run[], kind: keyof Collected): string =>
-      shown(spreadOf(runs.map(({ collected }) => collected[kind])), 1);
 
     const [smallOnes, largeOnes]: [number[], number[]] = [[], []];
     const inSmall = await startDecide(bench, SMALL);
@@ -71,8 +67,8 @@ export const growth: Row = {
             ['10⁶', large],
           ] as const
         ).map(([keys, runs]) => ({
-          figure: `Authorize over ${keys} keys, server CPU; of it collecting garbage, young and all`,
-          measured: `${micros(runs)}; ${collecting(runs, 'minor')} and ${collecting(runs, 'major')} µs`,
+          figure: `Authorize over ${keys} keys, server CPU`,
+          measured: costOf(runs),
         })),
         {
           figure: 'in process, 10⁶ keys to 10⁴',
