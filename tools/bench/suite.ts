@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { connectLatchkey, type LatchkeyClient } from '@latchkey/client';
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
 import { newTenant, newToken, newUser, startTestSuite, type TestMember, type TestSuite } from '@latchkey/testing';
+import { type Bench } from './bench';
 
 export type World = TestSuite & {
   readonly organizationId: string;
@@ -15,8 +17,11 @@ export interface KeyHolder extends TestMember {
 }
 
 /** Every service as a process, three replicas of key, a real database and Redis, and one organization. */
-export async function startWorld(): Promise<World> {
-  const suite = await startTestSuite({ keyReplicas: 3 });
+export async function startWorld({ profileDir }: Bench): Promise<World> {
+  const profiled = profileDir !== undefined && {
+    key: { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${resolve(profileDir, 'key')}` },
+  };
+  const suite = await startTestSuite({ keyReplicas: 3, ...(profiled && { env: profiled }) });
   const { organizationId, workspaceId, admin } = await newTenant(suite.api);
   return { ...suite, organizationId, workspaceId, admin };
 }

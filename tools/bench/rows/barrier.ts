@@ -19,7 +19,7 @@ export const barrier: Row = {
   name: 'barrier',
   about: 'the barrier of a mutation with three replicas of key and an SDK holder, against one majority write',
   async run(bench) {
-    const world = await startWorld();
+    const world = await startWorld(bench);
     const sdk = connectSdk(world);
     try {
       await sdk.ready(READY_MS);

@@ -35,7 +35,7 @@ export const mixed: Row = {
   name: 'mixed',
   about: `${MUTATIONS_PER_SECOND} mutations a second beside a saturating load of checks and an SDK`,
   async run(bench) {
-    const world = await startWorld();
+    const world = await startWorld(bench);
     // At another replica than the measured one, so that what that one does is answer checks and hear of changes.
     const sdk = connectSdk(world, world.keyAddresses[1]);
     const over = new AbortController();
@@ -47,26 +47,30 @@ export const mixed: Row = {
       if (canPin()) spawnSync('taskset', ['-acp', String(SERVER_CORE), String(pid)]);
       const generator = await generatorFor(bench, world, holders.slice(CHANGING));
       await loaded(generator, world, pid);
-      const [quiet, busy, rates]: [number[], number[], number[]] = [[], [], []];
+      const [quiet, busy, rates, each]: [number[], number[], number[], number[]] = [[], [], [], []];
       const changing = holders.slice(0, CHANGING);
       const changes: Changes = { acknowledged: 0, sdkAnswers: 0, sdkFromMemory: 0, stale: 0, failed: 0 };
       const asking = Promise.allSettled([ask(sdk, world, holders.slice(CHANGING), changes, over.signal)]);
       let elapsed = 0;
       for (let round = 0; round < ROUNDS; round++) {
         // The same is asked in both, and at the same times: they differ by the writes.
-        const measured = async (writing: boolean): Promise<{ micros: number; result: LoadResult; tookMs: number }> => {
+        const measured = async (
+          writing: boolean,
+        ): Promise<{ micros: number; result: LoadResult; acknowledged: number; tookMs: number }> => {
           const stop = new AbortController();
           const started = performance.now();
+          const before = changes.acknowledged;
           const lanes = change(world, sdk, changing, { writing, changes, signal: stop.signal });
           const run = await loaded(generator, world, pid);
           stop.abort();
           await lanes;
-          return { ...run, tookMs: performance.now() - started };
+          return { ...run, acknowledged: changes.acknowledged - before, tookMs: performance.now() - started };
         };
         const order = round % 2 === 0 ? [false, true] : [true, false];
         const runs = new Map<boolean, Awaited<ReturnType<typeof measured>>>();
         for (const writing of order) runs.set(writing, await measured(writing));
         const [alone, run] = [runs.get(false)!, runs.get(true)!];
+        each.push(((run.micros - alone.micros) * run.result.answered) / run.acknowledged);
         quiet.push(alone.micros);
         elapsed += run.tookMs;
         busy.push(run.micros);
@@ -103,6 +107,10 @@ export const mixed: Row = {
           {
             figure: 'mutations/s and checks/s meanwhile',
             measured: `${perSecond.toFixed(0)} and ${shown(spreadOf(rates), 0)}`,
+          },
+          {
+            figure: 'what a replica pays for each mutation, and for reading anew what it changed',
+            measured: `${shown(spreadOf(each.map((micros) => micros / 1_000)), 1)} ms of CPU`,
           },
           {
             figure: 'answers of an SDK beside both, and from its memory',

@@ -18,7 +18,7 @@ export const removal: Row = {
   name: 'removal',
   about: `a member with ${TOKENS} tokens is removed`,
   async run(bench) {
-    const world = await startWorld();
+    const world = await startWorld(bench);
     try {
       const { api, organizationId, admin, workspaceId } = world;
       const holder = await newHolder(world);
