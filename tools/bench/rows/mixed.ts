@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type LatchkeyClient } from '@latchkey/client';
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
 import { type Bench } from '../bench';
-import { canPin, type Measured, SERVER_CORE } from '../process';
+import { canPin, GENERATOR_CORE, type Measured, SERVER_CORE } from '../process';
 import { type LoadResult } from '../programs/generate';
 import { type Row } from '../row';
 import { startGenerator } from '../servers';
@@ -12,6 +12,8 @@ import { connectSdk, cpuMicrosOf, type KeyHolder, newHolder, READY_MS, startWorl
 
 const REACH = 1.1;
 const MUTATIONS_PER_SECOND = 50;
+/** Lanes begin each mutation on time, and the last of a round have no time left. */
+const ENOUGH_PER_SECOND = 48;
 const HOLDERS = 40;
 /** Of them, those whose roles change; the others are what the load asks about. */
 const CHANGING = 10;
@@ -44,8 +46,10 @@ export const mixed: Row = {
       const holders: KeyHolder[] = [];
       for (let i = 0; i < HOLDERS; i++) holders.push(await newHolder(world));
       const pid = world.processes.key.pid ?? 0;
-      if (canPin()) spawnSync('taskset', ['-acp', String(SERVER_CORE), String(pid)]);
+      giveCore(world, pid);
       const generator = await generatorFor(bench, world, holders.slice(CHANGING));
+      // What else is on its core goes first, so that mutations are made at all.
+      spawnSync('renice', ['-n', '10', '-p', String(generator.pid)]);
       await loaded(generator, world, pid);
       const [quiet, busy, rates, each]: [number[], number[], number[], number[]] = [[], [], [], []];
       const changing = holders.slice(0, CHANGING);
@@ -84,6 +88,7 @@ export const mixed: Row = {
       await bench.end(generator);
       const ratio = spreadOf(busy.map((micros, i) => micros / quiet[i]!));
       const perSecond = (changes.acknowledged / elapsed) * 1_000;
+      const cost = spreadOf(each.map((micros) => micros / 1_000));
       return {
         lines: [
           {
@@ -105,12 +110,15 @@ export const mixed: Row = {
             good: changes.failed === 0,
           },
           {
-            figure: 'mutations/s and checks/s meanwhile',
-            measured: `${perSecond.toFixed(0)} and ${shown(spreadOf(rates), 0)}`,
+            figure: 'mutations/s',
+            measured: perSecond.toFixed(0),
+            reach: `≥ ${ENOUGH_PER_SECOND}`,
+            good: perSecond >= ENOUGH_PER_SECOND,
           },
+          { figure: 'checks/s meanwhile', measured: shown(spreadOf(rates), 0) },
           {
             figure: 'what a replica pays for each mutation, and for reading anew what it changed',
-            measured: `${shown(spreadOf(each.map((micros) => micros / 1_000)), 1)} ms of CPU`,
+            measured: `${shown(cost, 1)} ms of CPU; ${MUTATIONS_PER_SECOND} a second: ${((MUTATIONS_PER_SECOND * cost.median) / 10).toFixed(0)} % of a core`,
           },
           {
             figure: 'answers of an SDK beside both, and from its memory',
@@ -132,6 +140,17 @@ export const mixed: Row = {
     }
   },
 };
+
+/** To the measured replica, which all others leave alone: whoever shares a core makes everything on it dearer. */
+function giveCore({ processes, database, redis }: World, pid: number): void {
+  if (!canPin()) return;
+  const others = [...Object.values(processes), database, redis, process].map((each) => each.pid);
+  const pin = (core: number, each: number): void => {
+    spawnSync('taskset', ['-acp', String(core), String(each)]);
+  };
+  for (const other of others) if (other !== undefined && other !== pid) pin(GENERATOR_CORE, other);
+  pin(SERVER_CORE, pid);
+}
 
 async function generatorFor(bench: Bench, world: World, holders: readonly KeyHolder[]): Promise<Measured> {
   const { workspaceId } = world;
