@@ -110,8 +110,8 @@ function documentOf({ generation, macKey, seq, ring = [], replicas, frozen, at }
 }
 
 /**
- * A change as the ring holds it: one text. Every poll and every bump rewrites the ring, and a thousand documents in it take the
- * embedded database eight times as long as a thousand texts.
+ * A change as the ring holds it: one text. Every poll and every bump rewrites the ring, and the embedded database takes several
+ * times as long where it holds documents.
  */
 function storedText({ name, event: { kind, id, hashes } }: Announcement): string {
   return JSON.stringify([name, kind, id, ...hashes]);
