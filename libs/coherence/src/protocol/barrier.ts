@@ -40,6 +40,8 @@ interface Pending<T> {
 
 /** A writer with nothing to wait for reads the document once in so many poll intervals. */
 const IDLE_POLLS = 5;
+/** The ring keeps at least so many changes, if it may: every bump and every poll rewrites it. */
+const KEPT = 128;
 /** One that waits reads it so often in each. */
 const WAITING_READS = 4;
 
@@ -57,6 +59,8 @@ export class Barrier<T> {
   /** Of the newest generation that a document has shown. */
   #key: Pick<EpochDocument, 'generation' | 'macKey'> | undefined;
   #remembered: Watermark | undefined;
+  /** How many changes some listed replica had yet to acknowledge when the document was last seen. */
+  #behind = 0;
   #lastReadMono = -Infinity;
   #tickets = 0;
   #changes = 0;
@@ -181,7 +185,8 @@ export class Barrier<T> {
     const ticket = ++this.#tickets;
     this.#bump = { ticket, sent: clock, pending };
     const events = pending.flatMap(({ changes }) => changes);
-    const { ringSize } = this.#options.parameters;
+    // What all have acknowledged nobody reads again. One that needs more after all finds a gap, and forgets everything.
+    const ringSize = Math.min(this.#options.parameters.ringSize, this.#behind + KEPT);
     const remembered = this.#ablations.trustOldBackup ? undefined : this.#remembered;
     const operation = { op: 'bump' as const, events, ringSize, remembered };
     this.#effects.push({ kind: 'store', ticket, operation });
@@ -225,6 +230,8 @@ export class Barrier<T> {
   }
 
   #remember(document: EpochDocument): void {
+    const acks = Object.values(document.replicas).map(({ ack }) => ack);
+    this.#behind = document.seq - Math.min(document.seq, ...acks);
     // The key of an older generation would no longer be believed; that of this one may be new to us though the mark is not.
     if (!this.#key || document.generation >= this.#key.generation) {
       const { generation, macKey } = document;

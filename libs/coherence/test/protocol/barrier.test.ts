@@ -25,7 +25,7 @@ function stage(document: EpochDocument) {
   const barrier = new Barrier<string>({ writer: 'w', parameters: DEFAULTS, authenticator: simulatedAuthenticator });
   const passed: string[] = [];
   const told: SignedBroadcast[] = [];
-  const bumps: { ticket: number; ids: string[]; run: () => EpochDocument | undefined }[] = [];
+  const bumps: { ticket: number; ids: string[]; ringSize: number; run: () => EpochDocument | undefined }[] = [];
   const take = (effects: readonly BarrierEffect<string>[]) => {
     for (const effect of effects) {
       if (effect.kind === 'passed') passed.push(effect.mutation);
@@ -37,7 +37,7 @@ function stage(document: EpochDocument) {
         if (after) document = after;
         return after;
       };
-      bumps.push({ ticket, ids: operation.events.map(({ event }) => event.id), run });
+      bumps.push({ ticket, ids: operation.events.map(({ event }) => event.id), ringSize: operation.ringSize, run });
     }
   };
   return { barrier, passed, bumps, told, take };
@@ -157,6 +157,18 @@ describe('the barrier', () => {
       expect(passed).toEqual(['m']);
     },
   );
+
+  it.each([
+    [2_000, 128],
+    [1_500, 628],
+    [0, DEFAULTS.ringSize],
+  ])('keeps in the ring what somebody has yet to acknowledge, beyond %d, and little else', (ack, ringSize) => {
+    const document = { ...listed('p'), seq: 2_000 };
+    const { barrier, bumps, take } = stage(document);
+    take(barrier.read({ ...document, replicas: { p: { ack, poll: 1, lease: LEASE } } }, at(0)));
+    take(barrier.submit('m', [event('k')], at(1)));
+    expect(bumps).toMatchObject([{ ringSize }]);
+  });
 
   it('refuses a mutation that names nothing', () => {
     const { barrier } = stage(listed());
