@@ -6,16 +6,19 @@ const SELECTION_MS = 5_000;
 /** After which a connection that has gone silent counts as broken, ms; longer than any operation may take. */
 const SILENCE_MS = 20_000;
 
-/** Opens a service's own database. What writes must survive is stated here, whatever the URI says. */
+/**
+ * Opens a service's own database. What writes must survive is stated here, whatever the URI says; `retryWrites`, where it is not
+ * given, is the URI's affair.
+ */
 export async function openDatabase(
   uri: string,
   dbName: string,
-  { retryWrites = true }: { retryWrites?: boolean } = {},
+  options: { readonly retryWrites?: boolean } = {},
 ): Promise<mongoose.Connection> {
   return await mongoose
     .createConnection(uri, {
+      ...options,
       dbName,
-      retryWrites,
       serverSelectionTimeoutMS: SELECTION_MS,
       // A network that swallows everything would otherwise hold an operation for ever.
       socketTimeoutMS: SILENCE_MS,
