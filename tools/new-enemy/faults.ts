@@ -120,7 +120,8 @@ export class Faults {
       await process.restart();
     });
     // Every step of a change waits for the lease of one that is dead and still listed: of those with several, some must get through.
-    await sleep(between(this.#random, 0, 1.5 * this.#leaseMs));
+    const soon = this.#random() < 0.7;
+    await sleep(soon ? between(this.#random, 0, 0.3 * this.#leaseMs) : 1.5 * this.#leaseMs);
   }
 
   async #breakLink(fault: FaultName, state: LinkState, delayMs = 0): Promise<void> {

@@ -39,7 +39,7 @@ const LEASE_MS = 5_000;
 const LEASE_UNDER_FAULTS_MS = 4_000;
 const PROGRESS_MS = 10_000;
 /** How many times its share a kind may have to show what it has to. */
-const MORE = 10;
+const MORE = 20;
 /** How many lines about faults are told of each service when the suite itself fails. */
 const FAULTS_TOLD = 3;
 
