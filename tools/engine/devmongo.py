@@ -4,10 +4,9 @@
 
 PORT 0 takes a free one. Prints `ready mongodb://...` once it listens; SIGTERM stops it.
 
-The plain `secantusd-py` works too; this launcher mends twelve things measured in 0.7.0b3:
+The plain `secantusd-py` works too; this launcher mends eleven things measured in 0.7.0b3:
  - every retryable write scans (and past 10 000 records sorts) the whole retry-record table;
  - a filter with $and/$or/$expr, and so every findAndModify, scans the whole collection;
- - a filter with an _id and more looks through all indexes of the collection, twice, for what the _id tells at once;
  - {field: /regex/} (also in $in) on an indexed field finds nothing;
  - {$gt, $lt} together on an indexed array field misses documents;
  - an abandoned transaction keeps its locks until some other transaction comes by;
@@ -53,11 +52,6 @@ def _lookup_safely(self, db, coll, filter, *, collation=None):
             if len(v) > 1 and self._multikey_index_names(db, coll):
                 v = dict([next(iter(v.items()))])
         usable[field] = v
-    if "_id" in usable and len(usable) > 1:
-        # Nothing chooses better, and to look through all indexes for a better choice takes longer than the rest.
-        found = _lookup(self, db, coll, {"_id": usable["_id"]}, collation=collation)
-        if found is not None:
-            return found
     return _lookup(self, db, coll, usable, collation=collation)
 
 
