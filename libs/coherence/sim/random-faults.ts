@@ -58,7 +58,7 @@ function lieOnRedis({ timeline, environment }: Simulation, random: Random, durat
     const incarnation = Object.keys(replicas).at(random.below(4));
     if (message) redis.publish('liar', message);
     else if (incarnation) {
-      const [name = ''] = ring.slice(-1).map((last) => last.name);
+      const name = ring.at(-1)?.name ?? '';
       const body = { type: 'applied' as const, generation, incarnation, writer: writerOf(name), names: [name] };
       const forged: SignedBroadcast = { body, mac: 'forged' };
       redis.publish('liar', forged);

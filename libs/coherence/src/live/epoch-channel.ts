@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { type Logger, reconnectAfterMs } from '@latchkey/service';
 import { Redis } from 'ioredis';
 import { type Authenticator, type Broadcast, type SignedBroadcast } from '../protocol';
+import { parsedJson } from './parsed-json';
 
 /** Where replicas hear of changes. */
 const EVENTS = 'latchkey:epoch';
@@ -85,12 +86,7 @@ export const HMAC: Authenticator = {
 /** Only the shape is checked here; whether it is genuine, the protocol checks. Anybody can publish anything. */
 function parsed(text: string): SignedBroadcast | undefined {
   if (text.length > LONGEST_MESSAGE) return undefined;
-  let message: unknown;
-  try {
-    message = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  const message = parsedJson(text);
   if (!isRecord(message) || typeof message.mac !== 'string' || !isRecord(message.body)) return undefined;
   const { body } = message;
   const wellFormed =

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type mongoose from 'mongoose';
 import { DURABLE } from '../collections';
 import { type Announcement, type EpochDocument, type EpochOperation, firstDocument, type Watermark } from '../protocol';
+import { parsedJson } from './parsed-json';
 
 /** The epoch's own database: every service opens it, and nothing but this file touches it. */
 export const EPOCH_DATABASE = 'latchkey_coherence';
@@ -117,19 +118,11 @@ function storedText({ name, event: { kind, id, hashes } }: Announcement): string
   return JSON.stringify([name, kind, id, ...hashes]);
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // the caller knows what to do with what is no list
-  }
-}
-
 /** What another version has written is of no kind that this one knows: whoever reads it forgets everything. */
 const UNREADABLE: Announcement = { name: '', event: { kind: '', id: '', hashes: [] } };
 
 export function announcementIn(stored: unknown): Announcement {
-  const parts = typeof stored === 'string' && parsed(stored);
+  const parts = typeof stored === 'string' && parsedJson(stored);
   if (!Array.isArray(parts) || !parts.every((part) => typeof part === 'string')) return UNREADABLE;
   const [name, kind, id, ...hashes] = parts;
   return name === undefined || kind === undefined || id === undefined

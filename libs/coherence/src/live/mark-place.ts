@@ -1,4 +1,5 @@
 import { isBehind, type Watermark } from '../protocol';
+import { parsedJson } from './parsed-json';
 
 /** Where a mark outlives the processes that saw it. */
 export interface MarkPlace {
@@ -14,12 +15,7 @@ const LONGEST_GENERATION = 200;
 
 /** The mark in a text that somebody else may have written; undefined where it is none. */
 export function parsedMark(text: string): (Watermark & { readonly mac?: unknown }) | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  const value = parsedJson(text);
   if (typeof value !== 'object' || value === null) return undefined;
   const { generation, seq, mac } = value as Partial<Record<'generation' | 'seq' | 'mac', unknown>>;
   if (typeof generation !== 'string' || generation.length === 0 || generation.length > LONGEST_GENERATION)

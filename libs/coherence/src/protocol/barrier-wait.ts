@@ -40,10 +40,10 @@ export class BarrierWait {
 
   /** An incarnation that is no longer listed has not acknowledged: only time helps. */
   sawDocument(document: EpochDocument): void {
-    const { generation, last, missing = [] } = this.#listed ?? {};
-    if (document.generation !== generation) return;
-    for (const incarnation of missing) {
-      if ((document.replicas[incarnation]?.ack ?? -1) >= (last ?? Infinity)) this.#listed?.missing.delete(incarnation);
+    const listed = this.#listed;
+    if (document.generation !== listed?.generation) return;
+    for (const incarnation of listed.missing) {
+      if ((document.replicas[incarnation]?.ack ?? -1) >= listed.last) listed.missing.delete(incarnation);
     }
   }
 

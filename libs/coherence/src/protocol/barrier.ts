@@ -146,7 +146,7 @@ export class Barrier<T> {
 
   /** A document read after a bump; an old one is harmless, for acknowledgements only grow. */
   read(document: EpochDocument, clock: Clock): BarrierEffect<T>[] {
-    this.#remember(document);
+    this.#saw(document);
     for (const wait of this.#waits.values()) wait.sawDocument(document);
     this.#release(clock);
     return this.#drain();
@@ -199,7 +199,7 @@ export class Barrier<T> {
 
   #bumped(pending: readonly Pending<T>[], document: EpochDocument, received: Clock): void {
     this.#bump = undefined;
-    this.#remember(document);
+    this.#saw(document);
     let last = document.seq - pending.reduce((sum, { changes }) => sum + changes.length, 0);
     for (const { mutation, changes, wait } of pending) {
       last += changes.length;
@@ -229,7 +229,7 @@ export class Barrier<T> {
     }
   }
 
-  #remember(document: EpochDocument): void {
+  #saw(document: EpochDocument): void {
     const acks = Object.values(document.replicas).map(({ ack }) => ack);
     this.#behind = document.seq - Math.min(document.seq, ...acks);
     // The key of an older generation would no longer be believed; that of this one may be new to us though the mark is not.

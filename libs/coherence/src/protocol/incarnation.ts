@@ -1,3 +1,4 @@
+import { keepNewest } from './keep-newest';
 import { writerOf } from './naming';
 import { type Clock, type EpochDocument, type Watermark } from './types';
 
@@ -100,12 +101,5 @@ export class Incarnation {
       names.set(writer, [...(names.get(writer) ?? []), name]);
     }
     return names;
-  }
-}
-
-function keepNewest(map: Map<unknown, unknown>, limit: number): void {
-  for (const oldest of map.keys()) {
-    if (map.size <= limit) return;
-    map.delete(oldest);
   }
 }

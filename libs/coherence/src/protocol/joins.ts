@@ -1,4 +1,5 @@
 import { type EpochOperation } from './epoch-operations';
+import { keepNewest } from './keep-newest';
 import { type Parameters, patience } from './parameters';
 import { type Clock, type EpochDocument, type Watermark } from './types';
 
@@ -75,10 +76,7 @@ export class Joins {
   abandon(): void {
     if (this.#joining) this.#abandoned.set(this.#joining.id, undefined);
     this.#joining = undefined;
-    for (const oldest of this.#abandoned.keys()) {
-      if (this.#abandoned.size <= MOST_ABANDONED) break;
-      this.#abandoned.delete(oldest);
-    }
+    keepNewest(this.#abandoned, MOST_ABANDONED);
   }
 
   /** Removes the abandoned entries that a document lists. */
