@@ -89,7 +89,7 @@ export function keyStore(connection: Connection) {
       id: string,
       session?: ClientSession,
     ): Promise<KeyRecord | undefined> {
-      const filter = { _id: id, organizationId, principalId: memberId, kind: 'PERSONAL', state: 'ACTIVE' } as const;
+      const filter = { _id: id, ...liveTokens({ organizationId, memberId }) };
       return (await keys.findOne(filter, null, { session }).lean<KeyRecord>()) ?? undefined;
     },
 
@@ -100,25 +100,19 @@ export function keyStore(connection: Connection) {
     },
 
     /** Up to `limit` live tokens of a member, those after the id `after`. */
-    async listTokens(
-      page: { organizationId: string; memberId: string; after?: string | undefined; limit: number },
-      session?: ClientSession,
-    ): Promise<KeyRecord[]> {
-      const { organizationId, memberId, after, limit } = page;
+    async listTokens(page: Member & { after?: string | undefined; limit: number }): Promise<KeyRecord[]> {
+      const { after, limit, ...member } = page;
       return await keys
-        .find({ organizationId, principalId: memberId, kind: 'PERSONAL', state: 'ACTIVE', ...afterId(after) }, null, {
-          session,
-        })
+        .find({ ...liveTokens(member), ...afterId(after) })
         .sort({ _id: 1 })
         .limit(limit)
         .lean<KeyRecord[]>();
     },
 
     /** The ids of up to `limit` live tokens of a member, in order: where a transaction will find some, if they are still there. */
-    async listTokenIds(page: { organizationId: string; memberId: string; limit: number }): Promise<string[]> {
-      const { organizationId, memberId, limit } = page;
+    async listTokenIds({ limit, ...member }: Member & { limit: number }): Promise<string[]> {
       const found = await keys
-        .find({ organizationId, principalId: memberId, kind: 'PERSONAL', state: 'ACTIVE' }, { _id: 1 })
+        .find(liveTokens(member), { _id: 1 })
         .sort({ _id: 1 })
         .limit(limit)
         .lean<Pick<KeyRecord, '_id'>[]>();
@@ -127,19 +121,12 @@ export function keyStore(connection: Connection) {
 
     /** ACTIVE to REVOKED, for the tokens of a member up to the id `last`, or for all; answers which they were. */
     async revokeTokens(
-      of: { organizationId: string; memberId: string; last: string | undefined },
+      { last, ...member }: Member & { last: string | undefined },
       why: Revocation,
       session: ClientSession,
     ): Promise<string[]> {
-      const { organizationId, memberId, last } = of;
       // One range of one index. By a list of ids, the embedded engine would compare each of them with each.
-      const filter = {
-        organizationId,
-        principalId: memberId,
-        kind: 'PERSONAL',
-        state: 'ACTIVE',
-        ...(last !== undefined && { _id: { $lte: last } }),
-      } as const;
+      const filter = { ...liveTokens(member), ...(last !== undefined && { _id: { $lte: last } }) };
       const found = await keys.find(filter, { _id: 1 }, { session }).lean<Pick<KeyRecord, '_id'>[]>();
       const change = { $set: { state: 'REVOKED', ...why } } as const;
       if (found.length > 0) await startOverIfDuplicate(() => keys.updateMany(filter, change, { session }));
@@ -233,6 +220,14 @@ export function keyStore(connection: Connection) {
     },
   };
 }
+
+interface Member {
+  readonly organizationId: string;
+  readonly memberId: string;
+}
+
+const liveTokens = ({ organizationId, memberId }: Member) =>
+  ({ organizationId, principalId: memberId, kind: 'PERSONAL', state: 'ACTIVE' }) as const;
 
 type Revocation = Pick<KeyRecord, 'revokedBecause' | 'deletionId'> & { readonly revokeTime: Date };
 
