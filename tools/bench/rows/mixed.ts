@@ -56,31 +56,31 @@ export const mixed: Row = {
       const changes: Changes = { acknowledged: 0, sdkAnswers: 0, sdkFromMemory: 0, stale: 0, failed: 0 };
       const asking = Promise.allSettled([ask(sdk, world, holders.slice(CHANGING), changes, over.signal)]);
       let elapsed = 0;
+      // The same is asked with and without writes, and at the same times.
+      const measured = async (
+        writing: boolean,
+      ): Promise<{ micros: number; result: LoadResult; acknowledged: number; tookMs: number }> => {
+        const stop = new AbortController();
+        const started = performance.now();
+        const before = changes.acknowledged;
+        const lanes = change(world, sdk, changing, { writing, changes, signal: stop.signal });
+        const run = await loaded(generator, world, pid);
+        stop.abort();
+        await lanes;
+        return { ...run, acknowledged: changes.acknowledged - before, tookMs: performance.now() - started };
+      };
       for (let round = 0; round < ROUNDS; round++) {
-        // The same is asked in both, and at the same times: they differ by the writes.
-        const measured = async (
-          writing: boolean,
-        ): Promise<{ micros: number; result: LoadResult; acknowledged: number; tookMs: number }> => {
-          const stop = new AbortController();
-          const started = performance.now();
-          const before = changes.acknowledged;
-          const lanes = change(world, sdk, changing, { writing, changes, signal: stop.signal });
-          const run = await loaded(generator, world, pid);
-          stop.abort();
-          await lanes;
-          return { ...run, acknowledged: changes.acknowledged - before, tookMs: performance.now() - started };
-        };
-        const order = round % 2 === 0 ? [false, true] : [true, false];
-        const runs = new Map<boolean, Awaited<ReturnType<typeof measured>>>();
-        for (const writing of order) runs.set(writing, await measured(writing));
-        const [alone, run] = [runs.get(false)!, runs.get(true)!];
+        // Each goes first in every other round.
+        const writesFirst = round % 2 !== 0;
+        const [first, second] = [await measured(writesFirst), await measured(!writesFirst)];
+        const [alone, run] = writesFirst ? [second, first] : [first, second];
         each.push(((run.micros - alone.micros) * run.result.answered) / run.acknowledged);
         quiet.push(alone.micros);
         elapsed += run.tookMs;
         busy.push(run.micros);
         rates.push(run.result.perSecond);
         bench.log(
-          `  round ${round + 1} of ${ROUNDS}, µs for each check: ${quiet.at(-1)?.toFixed(1)} alone, ${run.micros.toFixed(1)} beside writes`,
+          `  round ${round + 1} of ${ROUNDS}, µs for each check: ${alone.micros.toFixed(1)} alone, ${run.micros.toFixed(1)} beside writes`,
         );
       }
       over.abort();
