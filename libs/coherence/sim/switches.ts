@@ -53,6 +53,7 @@ const EVERY_SWITCH: Record<Switch, true> = {
   splitGroup: true,
   mixedLeases: true,
   ackBeforeHolders: true,
+  absentUntold: true,
   subLeaseUncapped: true,
   subLeaseFromReceipt: true,
   streamKeepsCache: true,

@@ -13,6 +13,15 @@ export const HOLDER_SCHEDULES: readonly Schedule[] = [
     },
   },
   {
+    without: 'absentUntold',
+    story: 'h0 was told that nothing is found under a hash. A rotation gives it to k1: h0 holds nothing else of k1.',
+    script: (scene) => {
+      scene.hold(0, 0, 50);
+      scene.check('h0', 'k1#1', 100, 1_500);
+      scene.mutate(212, 'k1', { hash: 'k1#1' });
+    },
+  },
+  {
     without: 'flushKeepsHolders',
     story: 'p0 has missed an event and flushes. h0 must flush too, before p0 acknowledges.',
     setting: { parameters: { ringSize: 1 } },

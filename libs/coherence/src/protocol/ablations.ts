@@ -47,6 +47,8 @@ export interface Ablations {
   readonly mixedLeases?: boolean;
   /** A replica acknowledges before its holders have. */
   readonly ackBeforeHolders?: boolean;
+  /** A holder is not told of changes to what it was told does not exist. */
+  readonly absentUntold?: boolean;
   /** A sub-lease is L, whatever is left of the replica's own lease. */
   readonly subLeaseUncapped?: boolean;
   /** A holder's sub-lease counts from its receipt, not from the send of the request. */

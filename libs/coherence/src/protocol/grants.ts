@@ -1,15 +1,19 @@
 import { type Ablations } from './ablations';
+import { Interest } from './interest';
 import { type DownMessage } from './messages';
 import { type Parameters } from './parameters';
 import { outlasting } from './waiting';
-import { type ChangeEvent, type Clock } from './types';
+import { type ChangeEvent, type Clock, type Entity, type Subject } from './types';
 
 /** A replica's record of one SDK holder, which is one stream. */
 interface Holder {
   readonly client: string;
   open: boolean;
-  /** Events up to this position of the local log have gone down the stream. */
+  /** What has gone down the stream. */
+  readonly interest: Interest;
+  /** The position in the local log of the newest event that concerns it. */
   delivered: number;
+  /** Nothing up to here is in its memory still. */
   acknowledged: number;
   /** On the replica's own clock, drift included, the sub-lease is surely over from here on. */
   grantedUntil: number;
@@ -36,11 +40,29 @@ export class Grants<V> {
 
   /** A new stream is a new holder, with empty caches, so it owes nothing for what came before `position`. */
   open(stream: string, client: string, position: number): void {
-    this.#holders.set(stream, { client, open: true, delivered: position, acknowledged: position, grantedUntil: 0 });
+    const interest = new Interest(this.#ablations);
+    this.#holders.set(stream, {
+      client,
+      open: true,
+      interest,
+      delivered: position,
+      acknowledged: position,
+      grantedUntil: 0,
+    });
   }
 
   isOpen(stream: string): boolean {
     return this.#holders.get(stream)?.open ?? false;
+  }
+
+  /** Sends a fact, or that there is none about the subject. */
+  entry(stream: string, subject: Subject, found: Entity<V> | null): GrantEffect<V>[] {
+    const holder = this.#holders.get(stream);
+    if (!holder?.open) return [];
+    if (found) holder.interest.sent(found);
+    else holder.interest.sentAbsent(subject);
+    const message = { type: 'entries' as const, entities: found ? [found] : [], absent: found ? [] : [subject] };
+    return [{ kind: 'send', stream, message }];
   }
 
   /** The stream is gone. Its holder goes on until its sub-lease is over. */
@@ -49,10 +71,14 @@ export class Grants<V> {
     if (holder) holder.open = false;
   }
 
-  /** Tells every holder to forget; without an event, everything. */
+  /** Tells holders to forget what they were sent; without an event, everything. */
   deliver(position: number, event: ChangeEvent | undefined): GrantEffect<V>[] {
     const effects: GrantEffect<V>[] = [];
     for (const [stream, holder] of this.#holders) {
+      if (event && !holder.interest.covers(event)) continue;
+      if (!event) holder.interest.clear();
+      // It owes nothing yet, so that what it was not told of in between it has no part in.
+      if (holder.acknowledged === holder.delivered) holder.acknowledged = position - 1;
       // What a closed stream can no longer be told is owed all the same while its sub-lease lasts.
       holder.delivered = position;
       if (!holder.open) continue;

@@ -161,9 +161,7 @@ export class Replica<W, V> {
     if (!this.mayServe(clock)) return this.refuseEntry(stream, subject);
     if (!this.#grants.isOpen(stream)) return [];
     const found = this.cache.find(subject);
-    if (found === undefined) return undefined;
-    const message = { type: 'entries' as const, entities: found ? [found] : [], absent: found ? [] : [subject] };
-    return [{ kind: 'send', stream, message }];
+    return found === undefined ? undefined : this.#grants.entry(stream, subject, found);
   }
 
   /** Tells a holder that an entry it waits for can't be had now. */

@@ -212,6 +212,59 @@ describe('a replica', () => {
     expect(asked).toMatchObject([{ operation: { op: 'poll', ack: 1 } }]);
   });
 
+  describe('with an SDK holder that was sent an entry, and that there is nothing under a hash', () => {
+    const held = () => {
+      const staged = joined();
+      const { replica } = staged;
+      replica.cache.put({ kind: 'key', id: 'k', hashes: ['h'], within: ['key:container'], value: 'v' });
+      replica.cache.putUnknown({ by: 'hash', hash: 'nothing' });
+      for (const stream of ['s', 'other']) {
+        replica.holderOpened(stream, `client of ${stream}`);
+        replica.holderSaid(stream, { type: 'renew', request: 1 }, at(60));
+      }
+      for (const hash of ['h', 'nothing']) replica.sendEntry('s', { by: 'hash', hash }, at(70));
+      let number = 0;
+      const changed = (kind: string, id: string, ...hashes: string[]) =>
+        replica.heard(broadcast([{ name: `w#${++number}`, event: { kind, id, hashes } }]), at(80 + number));
+      return { ...staged, changed };
+    };
+    const told = (effects: readonly ReplicaEffect<string>[]) =>
+      effects.flatMap((effect) => (effect.kind === 'send' ? [effect.stream] : []));
+    const acknowledged = (effects: readonly ReplicaEffect<string>[]) =>
+      effects.flatMap((effect) =>
+        effect.kind === 'broadcast' && effect.message.body.type === 'applied' ? effect.message.body.names : [],
+      );
+
+    it.each([
+      ['its id', 'k', []],
+      ['a hash of it', 'x', ['h']],
+      ['what it holds something of', 'container', []],
+      ['a hash under which there was nothing', 'new', ['fresh', 'nothing']],
+    ])('tells it of a change to %s and waits for it, and tells nobody else', (_what, id, hashes) => {
+      const { replica, changed } = held();
+      const effects = changed('key', id, ...hashes);
+      expect(told(effects)).toEqual(['s']);
+      expect(acknowledged(effects)).toEqual([]);
+      expect(acknowledged(replica.holderSaid('s', { type: 'acknowledge', position: 2 }, at(90)))).toEqual(['w#1']);
+    });
+
+    it('acknowledges at once what concerns no holder', () => {
+      const effects = held().changed('key', 'stranger', 'of', 'nobody');
+      expect(told(effects)).toEqual([]);
+      expect(acknowledged(effects)).toEqual(['w#1']);
+    });
+
+    it('tells all of them to forget everything, and the one of nothing more afterwards', () => {
+      const { tick, world, changed, asked, replica } = held();
+      const unknown = { name: 'x#1', event: { kind: 'of another version', id: 'u', hashes: [] } };
+      const document = execute(world.document, { op: 'bump', events: [unknown], ringSize: 4 }, 0)!;
+      tick(at(300));
+      const { ticket } = asked[0]!;
+      expect(told(replica.answered(ticket, document, at(310)))).toEqual(['s', 'other']);
+      expect(told(changed('key', 'k', 'h'))).toEqual([]);
+    });
+  });
+
   it('leaving, refuses at once, and removes its entry when the grants of its holders are over', () => {
     const { replica, asked, tick, world, answer } = joined();
     replica.holderOpened('s', 'client');

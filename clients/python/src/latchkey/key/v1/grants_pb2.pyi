@@ -24,6 +24,7 @@ class WatchGrantsRequest(_message.Message):
 
     1. It answers only inside a sub-lease, which counts from when it sent the request that the lease answers.
     2. It forgets what an event names before it acknowledges the event, and before it handles anything that comes after.
+       Events tell of what was sent to it on this stream, absent facts among it, so it remembers nothing from elsewhere.
     3. A new stream begins with an empty memory and without a sub-lease. What a former stream brought may be used only until
        the sub-lease of that stream is over, and by nobody who has seen anything of the new one.
     4. It answers from what is in memory in one synchronous turn; after waiting for a fact it starts again at the key.
@@ -103,7 +104,7 @@ class WatchGrantsResponse(_message.Message):
 
     @_builtins.property
     def event(self) -> Global___GrantEvent:
-        """Something has changed: forget it."""
+        """Something that was sent on this stream has changed, or may have: forget it."""
 
     @_builtins.property
     def entries(self) -> Global___GrantEntries:

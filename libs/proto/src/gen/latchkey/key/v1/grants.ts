@@ -37,7 +37,7 @@ export interface WatchGrantsResponse {
     /** What holds here. */
     { $case: "terms"; value: GrantTerms }
     | //
-    /** Something has changed: forget it. */
+    /** Something that was sent on this stream has changed, or may have: forget it. */
     { $case: "event"; value: GrantEvent }
     | //
     /** The fact that was asked for. */
