@@ -5,6 +5,8 @@ import { type Timeline } from './timeline';
 /** The epoch document in its replica set: every operation is atomic, and durable once it has executed. */
 export class EpochStore {
   document: EpochDocument;
+  /** Older ones, for a secondary that lags. */
+  readonly #past: { readonly until: number; readonly document: EpochDocument }[] = [];
   readonly #timeline: Timeline;
   readonly #switches: Switches;
   readonly #timeOffset: number;
@@ -22,9 +24,17 @@ export class EpochStore {
 
   execute(by: string, operation: EpochOperation): EpochDocument | undefined {
     const after = this.#execute(operation);
-    if (after) this.document = after;
+    if (after) {
+      if (this.#switches.staleList) this.#past.push({ until: this.#timeline.now, document: this.document });
+      this.document = after;
+    }
     this.#timeline.note(() => `${by}: ${describe(operation)} → ${after ? `seq ${after.seq}` : 'no match'}`);
     return after;
+  }
+
+  /** As it was so many milliseconds ago. */
+  before(lag: number): EpochDocument {
+    return this.#past.find(({ until }) => until > this.#timeline.now - lag)?.document ?? this.document;
   }
 
   /** An operator copies an old backup over the document. */

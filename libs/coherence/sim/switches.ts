@@ -4,6 +4,8 @@ import { type Ablations } from '../src/protocol';
 export interface Switches extends Ablations {
   /** Facts are read from a secondary that lags. */
   readonly staleFill?: boolean;
+  /** Who is listed is read from a secondary that lags. */
+  readonly staleList?: boolean;
   /** A writer bumps before its commit. */
   readonly bumpBeforeState?: boolean;
   /** A repeated mutation is answered from the stored result at once. */
@@ -25,6 +27,10 @@ export type Switch = keyof Switches;
 const EVERY_SWITCH: Record<Switch, true> = {
   noWait: true,
   waitFromSend: true,
+  listWaitsOut: true,
+  listBeforeCommit: true,
+  frozenList: true,
+  staleList: true,
   noLease: true,
   leaseFromResponse: true,
   noDriftMargin: true,

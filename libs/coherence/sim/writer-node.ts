@@ -12,6 +12,9 @@ interface Work {
 /** A sweeper looks this often, for what is older than this. Milliseconds. */
 const SWEEP_MS = 400;
 
+/** Of a secondary, where one is asked who is listed; milliseconds. */
+const LAG_MS = 300;
+
 /** A process that makes mutations: commit, barrier, answer; and finishes what others have left. */
 export class WriterNode {
   readonly machine: Machine;
@@ -114,7 +117,7 @@ export class WriterNode {
   }
 
   #do(effects: readonly BarrierEffect<Work>[]): void {
-    const { network, epoch, redis, world } = this.#environment;
+    const { network, epoch, redis, world, switches } = this.#environment;
     const { machine } = this;
     const barrier = this.#barrier;
     for (const effect of effects) {
@@ -137,6 +140,14 @@ export class WriterNode {
             'read',
             () => epoch.document,
             (document) => this.#do(barrier.read(document, machine.clock())),
+          );
+          break;
+        case 'list':
+          network.call(
+            machine,
+            'list',
+            () => (switches.staleList ? epoch.before(LAG_MS) : epoch.document),
+            (document) => this.#do(barrier.answered(effect.ticket, document, machine.clock())),
           );
           break;
         case 'store': {

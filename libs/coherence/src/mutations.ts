@@ -158,13 +158,13 @@ export class Mutations {
     };
   }
 
-  /** Waits until the events are applied everywhere. Once they are bumped, the promise to bump them is kept. */
+  /** Waits until the events are applied everywhere. Once they are bumped, then or later, the promise to bump them is kept. */
   async #pass(events: readonly ChangeEvent[], ctx: CallContext, invalidationKey: string | undefined): Promise<void> {
     if (events.length === 0 || this.#barrier === undefined) return;
     const { outbox } = this.#collections;
+    // What a race of checks against this change is timed by: from here on replicas hear of it.
+    ctx.log.debug({ events: events.map(({ kind, id }) => `${kind}:${id}`) }, 'announced');
     const bumped = (): void => {
-      // What a race of checks against this change is timed by: from here on replicas hear of it.
-      ctx.log.debug({ events: events.map(({ kind, id }) => `${kind}:${id}`) }, 'announced');
       if (invalidationKey === undefined) return;
       forgetInvalidation(outbox, invalidationKey).catch((err: unknown) =>
         ctx.log.debug({ err }, 'a kept promise could not be removed: the sweeper bumps once more'),

@@ -2,6 +2,7 @@ import { type Schedule } from '../scene';
 import { FILL_SCHEDULES } from './fills';
 import { HOLDER_SCHEDULES } from './holders';
 import { LEASE_SCHEDULES } from './lease';
+import { LIST_SCHEDULES } from './lists';
 import { REDIS_SCHEDULES } from './redis';
 import { TIME_SCHEDULES } from './time';
 
@@ -9,6 +10,7 @@ import { TIME_SCHEDULES } from './time';
 export const SCHEDULES: readonly Schedule[] = [
   ...LEASE_SCHEDULES,
   ...FILL_SCHEDULES,
+  ...LIST_SCHEDULES,
   ...REDIS_SCHEDULES,
   ...HOLDER_SCHEDULES,
   ...TIME_SCHEDULES,

@@ -1,3 +1,4 @@
+import { nameOfChange } from '../../src/protocol/naming';
 import { type Schedule } from '../scene';
 
 /** Redis may lose, repeat and lie; an acknowledgement over it says what it says and no more. */
@@ -37,10 +38,10 @@ export const REDIS_SCHEDULES: readonly Schedule[] = [
       scene.mutate(212, 'k0', { on: false });
       scene.at(220, () => {
         const incarnation = scene.simulation.replicas[0]?.replica.incarnation ?? '';
-        const { epoch, redis } = scene.simulation.environment;
-        const names = epoch.document.ring.map(({ name }) => name);
-        const body = { type: 'applied' as const, generation: 'g1', incarnation, writer: 'w0.1', names };
-        redis.publish('liar', { body, mac: 'forged' });
+        const writer = 'w0.1';
+        const names = [nameOfChange(writer, 1)];
+        const body = { type: 'applied' as const, generation: 'g1', incarnation, writer, names };
+        scene.simulation.environment.redis.publish('liar', { body, mac: 'forged' });
       });
     },
   },

@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, type CallContext, type Logger } from '@latchkey/service';
-import { Barrier, type BarrierEffect, type ChangeEvent, type Clock, type Parameters } from '../protocol';
+import {
+  Barrier,
+  type BarrierEffect,
+  type ChangeEvent,
+  type Clock,
+  type EpochDocument,
+  type Parameters,
+} from '../protocol';
 import { systemClock } from './clock';
 import { type EpochChannel, HMAC } from './epoch-channel';
 import { type EpochStore } from './epoch-store';
@@ -26,6 +34,7 @@ interface Passage {
   readonly passed: () => void;
 }
 
+const STOP_LIMIT_MS = 1_000;
 /** How often the barrier looks after its waits, ms. What comes over Redis is not bound to it. */
 const TICK_MS = 20;
 /** The same where there are none. */
@@ -59,7 +68,10 @@ export class LiveBarrier {
     this.#tickAfter(IDLE_TICK_MS);
   }
 
-  stop(): void {
+  /** Lets what has committed reach the epoch document, for a second at most: what does not is left to a sweeper. */
+  async stop(): Promise<void> {
+    const end = performance.now() + STOP_LIMIT_MS;
+    while (!this.#barrier.isIdle && performance.now() < end) await sleep(TICK_MS);
     this.#stopped = true;
     clearTimeout(this.#timer);
   }
@@ -79,7 +91,7 @@ export class LiveBarrier {
 
   /**
    * Resolves when every replica and every SDK holder has forgotten what these events changed. `onBumped` is told when
-   * the events are in the epoch document, from when on they cannot be lost any more.
+   * the events are in the epoch document, which is often later: from then on they cannot be lost any more.
    * @throws AppError UNAVAILABLE (NOT_YET_VISIBLE) when the call's time is over first: the change is made, and not yet
    * acknowledged; a repeat with the same request_id waits again.
    */
@@ -118,7 +130,8 @@ export class LiveBarrier {
 
   #do(effects: readonly BarrierEffect<Passage>[]): void {
     for (const effect of effects) {
-      if (effect.kind === 'store') this.#execute(effect);
+      if (effect.kind === 'store') this.#ask(effect.ticket, this.#options.store.execute(effect.operation));
+      else if (effect.kind === 'list') this.#ask(effect.ticket, this.#options.store.read('linearizable'));
       else if (effect.kind === 'read') this.#read();
       else if (effect.kind === 'broadcast') this.#options.channel.publish(effect.message);
       else if (effect.kind === 'remember') this.#options.remembered?.note(effect.watermark);
@@ -127,9 +140,9 @@ export class LiveBarrier {
     }
   }
 
-  #execute({ ticket, operation }: Extract<BarrierEffect<Passage>, { kind: 'store' }>): void {
-    const { store, clock, log } = this.#options;
-    store.execute(operation).then(
+  #ask(ticket: number, asked: Promise<EpochDocument | undefined>): void {
+    const { clock, log } = this.#options;
+    asked.then(
       (document) => this.#do(this.#barrier.answered(ticket, document, clock())),
       (err: unknown) => {
         log.warn({ err }, 'a change could not be announced; trying again');

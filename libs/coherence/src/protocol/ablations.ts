@@ -7,6 +7,12 @@ export interface Ablations {
   readonly noWait?: boolean;
   /** A writer waits leases out since it sent the bump, not since it got the answer. */
   readonly waitFromSend?: boolean;
+  /** A writer waits leases out since it has read who is listed, before a bump that polls could bring them. */
+  readonly listWaitsOut?: boolean;
+  /** A mutation counts on a list that was asked for before it has committed. */
+  readonly listBeforeCommit?: boolean;
+  /** A list counts while a restore has bumps frozen. */
+  readonly frozenList?: boolean;
   /** A replica serves whether or not its lease has run out. */
   readonly noLease?: boolean;
   /** The lease counts from the receipt of the answer, not from the send of the poll. */

@@ -5,13 +5,15 @@ import { type Parameters } from './parameters';
 import { type Clock, type EpochDocument } from './types';
 import { outlasting } from './waiting';
 
-/** One mutation that has committed, waiting for everybody whom the answer of its last bump lists. */
+/** One mutation that has committed, waiting for everybody who was listed at some moment since. */
 export class BarrierWait {
   readonly #names: readonly string[];
   readonly #parameters: Parameters;
   readonly #ablations: Ablations;
   /** What incarnations have said over Redis: of this mutation's names, those that they have applied. */
   readonly #applied = new Map<string, Set<string>>();
+  /** Who was listed after the commit and before the bump: only their word counts, since polls bring them nothing yet. */
+  #unheard: Set<string> | undefined;
   /** From the answer of the last bump on. */
   #listed: Listed | undefined;
 
@@ -21,18 +23,23 @@ export class BarrierWait {
     this.#ablations = ablations;
   }
 
+  /** `document` was read after the commit. */
+  asked(document: EpochDocument, received: Clock): void {
+    this.#unheard = this.#missingOf(document);
+    if (this.#ablations.listWaitsOut) this.bumped(document, Infinity, received);
+  }
+
   /** `document` is the bump's answer, just received; `last` the number of this mutation's last event in it. */
   bumped(document: EpochDocument, last: number, received: Clock): void {
     const { generation } = document;
-    const entries = Object.entries(document.replicas);
-    const leases = this.#ablations.mixedLeases ? [this.#parameters.leaseMs] : entries.map(([, { lease }]) => lease);
+    const entries = Object.values(document.replicas);
+    const leases = this.#ablations.mixedLeases ? [this.#parameters.leaseMs] : entries.map(({ lease }) => lease);
     const untilMono = received.mono + outlasting(Math.max(0, ...leases), this.#parameters, this.#ablations);
-    // Whoever has acknowledged before the bump has forgotten after the commit, and no other ever bears its id.
-    const missing = new Set(entries.map(([incarnation]) => incarnation).filter((each) => !this.#hasApplied(each)));
-    this.#listed = { generation, last, untilMono, missing };
+    this.#listed = { generation, last, untilMono, missing: this.#missingOf(document) };
   }
 
   isOver(clock: Clock): boolean {
+    if (this.#unheard?.size === 0) return true;
     const listed = this.#listed;
     if (!listed) return false;
     return listed.missing.size === 0 || clock.mono >= listed.untilMono || this.#ablations.noWait === true;
@@ -58,7 +65,14 @@ export class BarrierWait {
     const applied = this.#applied.get(incarnation) ?? new Set();
     this.#applied.set(incarnation, applied);
     for (const name of mine) applied.add(name);
-    if (this.#hasApplied(incarnation)) this.#listed?.missing.delete(incarnation);
+    if (!this.#hasApplied(incarnation)) return;
+    this.#unheard?.delete(incarnation);
+    this.#listed?.missing.delete(incarnation);
+  }
+
+  /** Whoever has acknowledged before that has forgotten after the commit, and no other ever bears its id. */
+  #missingOf({ replicas }: EpochDocument): Set<string> {
+    return new Set(Object.keys(replicas).filter((incarnation) => !this.#hasApplied(incarnation)));
   }
 
   #hasApplied(incarnation: string): boolean {

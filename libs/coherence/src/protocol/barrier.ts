@@ -9,6 +9,8 @@ import { type Announcement, type ChangeEvent, type Clock, type EpochDocument, is
 export type BarrierEffect<T> =
   /** Execute; then call `answered` or `failed` with the ticket. */
   | { readonly kind: 'store'; readonly ticket: number; readonly operation: EpochOperation }
+  /** Read the epoch document linearizably, so as it is now or later; then call `answered` or `failed` with the ticket. */
+  | { readonly kind: 'list'; readonly ticket: number }
   /** Read the epoch document (majority), and call `read` with it. */
   | { readonly kind: 'read' }
   | { readonly kind: 'broadcast'; readonly message: SignedBroadcast }
@@ -45,13 +47,32 @@ const KEPT = 128;
 /** One that waits reads it so often in each. */
 const WAITING_READS = 4;
 
-/** The writer's side: bumps the epoch for mutations that have committed, and waits until nobody can miss them. */
+/** What has been asked of the store for some mutations, and not been answered. */
+interface Asked<P> {
+  readonly ticket: number;
+  readonly sent: Clock;
+  readonly pending: P[];
+}
+
+/** As bumps condition: who is listed by a document that is behind is nobody's business. */
+interface List<P> extends Asked<P> {
+  readonly remembered: Watermark | undefined;
+}
+
+/**
+ * The writer's side. Tells replicas of mutations that have committed, reads who is listed, and lets a mutation pass when all of them have
+ * said that they have forgotten. The bump follows, shared by what has gathered meanwhile: it reaches those whom Redis does not, and
+ * gives those who say nothing a moment from which on their lease can be waited out.
+ */
 export class Barrier<T> {
   readonly #options: BarrierOptions;
   readonly #ablations: Ablations;
   /** Committed, and not yet in a bump that has been answered. */
   #queue: Pending<T>[] = [];
-  #bump: { readonly ticket: number; readonly sent: Clock; readonly pending: Pending<T>[] } | undefined;
+  #bump: Asked<Pending<T>> | undefined;
+  /** Committed and told, and not yet in a list that has been asked for. */
+  #unlisted: Pending<T>[] = [];
+  #list: List<Pending<T>> | undefined;
   #bumpAgainMono = -Infinity;
   /** Attempts in a row that were not answered in time. */
   #givenUp = 0;
@@ -82,7 +103,7 @@ export class Barrier<T> {
     const { writer, parameters } = this.#options;
     const changes = events.map((event) => ({ name: nameOfChange(writer, ++this.#changes), event }));
     const names = changes.map(({ name }) => name);
-    const pending = {
+    const pending: Pending<T> = {
       mutation,
       changes,
       wait: new BarrierWait(names, parameters, this.#ablations),
@@ -90,15 +111,19 @@ export class Barrier<T> {
     };
     this.#waits.set(mutation, pending.wait);
     this.#queue.push(pending);
-    // At once: it has committed, so that whoever forgets it now is done with it by the time the bump is answered.
+    // At once: it has committed, so that whoever forgets it now is done with it.
     this.#tell([pending]);
-    this.#sendBump(clock);
+    if (pending.toldGeneration === undefined) this.#sendBump(clock);
+    // Whoever makes changes faster than they can be bumped has to wait for the bump.
+    else if (this.#queue.length <= this.#options.parameters.ringSize) this.#unlisted.push(pending);
+    this.#sendList(clock);
     return this.#drain();
   }
 
-  /** Nobody waits for it any more. If it is in a bump, that goes on. */
+  /** Nobody waits for it any more. If it is in a bump, that goes on; if not, it is left to a sweeper. */
   abandon(mutation: T): void {
     this.#queue = this.#queue.filter((pending) => pending.mutation !== mutation);
+    this.#unlisted = this.#unlisted.filter((pending) => pending.mutation !== mutation);
     this.#waits.delete(mutation);
   }
 
@@ -108,6 +133,9 @@ export class Barrier<T> {
       this.#giveUpBump();
     }
     this.#sendBump(clock);
+    // What an answer that is late would have let pass passes with its bump.
+    if (this.#list && clock.mono - this.#list.sent.mono > patience(this.#options.parameters)) this.#list = undefined;
+    this.#sendList(clock);
     this.#release(clock);
     const { pollMs } = this.#options.parameters;
     // Idle, it reads to know how far the epoch has come: a writer that remembers nothing would bump an old backup.
@@ -119,8 +147,9 @@ export class Barrier<T> {
     return this.#drain();
   }
 
-  /** The answer of a bump: the document after it, or undefined while bumps are frozen or the document is behind. */
+  /** The answer of a list, or of a bump: the document after it, or undefined while bumps are frozen or the document is behind. */
   answered(ticket: number, document: EpochDocument | undefined, clock: Clock): BarrierEffect<T>[] {
+    if (ticket === this.#list?.ticket) return this.#listAnswered(this.#list, document, clock);
     const bump = this.#bump;
     // An answer to an attempt already given up: the next one has begun, and it restarts both the list and the wait.
     if (bump?.ticket !== ticket) return [];
@@ -132,12 +161,12 @@ export class Barrier<T> {
       this.#giveUpBump();
       this.#bumpAgainMono = clock.mono + this.#options.parameters.pollMs;
     }
-    this.#sendBump(clock);
     return this.#drain();
   }
 
-  /** The bump failed, or nobody knows: it is made anew, with whatever has committed since. */
+  /** The list or the bump failed, or nobody knows. A bump is made anew, with whatever has committed since. */
   failed(ticket: number, clock: Clock): BarrierEffect<T>[] {
+    if (ticket === this.#list?.ticket) return this.#listAnswered(this.#list, undefined, clock);
     if (this.#bump?.ticket !== ticket) return [];
     this.#giveUpBump();
     this.#bumpAgainMono = clock.mono + this.#options.parameters.pollMs;
@@ -163,9 +192,9 @@ export class Barrier<T> {
     return this.#drain();
   }
 
-  /** Whether nobody waits. */
+  /** Whether nobody waits, and nothing is to be bumped. */
   get isIdle(): boolean {
-    return this.#waits.size === 0;
+    return this.#waits.size === 0 && this.#queue.length === 0 && !this.#bump;
   }
 
   /** The most that is known to have been seen of the epoch, here or by somebody else. */
@@ -190,6 +219,35 @@ export class Barrier<T> {
     const remembered = this.#ablations.trustOldBackup ? undefined : this.#remembered;
     const operation = { op: 'bump' as const, events, ringSize, remembered };
     this.#effects.push({ kind: 'store', ticket, operation });
+  }
+
+  #sendList(clock: Clock): void {
+    // One that is under way may have been read before these have committed: who has joined since is not in it.
+    if (this.#list && this.#ablations.listBeforeCommit) this.#list.pending.push(...this.#unlisted.splice(0));
+    if (this.#list || this.#unlisted.length === 0) return;
+    const pending = this.#unlisted;
+    this.#unlisted = [];
+    const ticket = ++this.#tickets;
+    const remembered = this.#ablations.trustOldBackup ? undefined : this.#remembered;
+    this.#list = { ticket, sent: clock, pending, remembered };
+    this.#effects.push({ kind: 'list', ticket });
+  }
+
+  #listAnswered(
+    { pending, remembered }: List<Pending<T>>,
+    document: EpochDocument | undefined,
+    clock: Clock,
+  ): BarrierEffect<T>[] {
+    this.#list = undefined;
+    const behind = document && remembered && isBehind(document, remembered);
+    // Frozen, it lists nobody though leases of another generation may be in use.
+    if (document && !behind && (!document.frozen || this.#ablations.frozenList)) {
+      this.#saw(document);
+      for (const { wait } of pending) wait.asked(document, clock);
+    }
+    this.#release(clock);
+    this.#sendList(clock);
+    return this.#drain();
   }
 
   #giveUpBump(): void {

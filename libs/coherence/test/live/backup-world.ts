@@ -21,7 +21,7 @@ export interface TestProcess {
   readonly replica: LiveReplica<Facts>;
   readonly logged: Captured;
   check(): Promise<number>;
-  /** A change, as the path of mutations makes it. */
+  /** A change, as the path of mutations makes it; and until it is in the epoch document, since no backup is taken in that moment. */
   write(value: number): Promise<void>;
   stop(): Promise<void>;
 }
@@ -55,7 +55,10 @@ export async function startProcess(
         coherence.barrier.admit?.();
         truth.value = value;
         const ctx = { deadline: Date.now() + 15_000, signal: new AbortController().signal };
-        await coherence.barrier.pass([{ kind: 'fact', id: 'f', hashes: [] }], ctx);
+        let onBumped = (): void => undefined;
+        const bumped = new Promise<void>((resolve) => (onBumped = resolve));
+        await coherence.barrier.pass([{ kind: 'fact', id: 'f', hashes: [] }], ctx, onBumped);
+        await bumped;
       },
     };
   });

@@ -128,7 +128,7 @@ export async function startWorld(
       await barrier.pass([{ kind: 'fact', id: 'f', hashes: [] }], ctx);
     },
     async end(): Promise<void> {
-      barrier.stop();
+      await barrier.stop();
       await Promise.all(replicas.map((replica) => replica.leave()));
       channels.forEach((each) => each.close());
     },

@@ -25,11 +25,13 @@ function stage(document: EpochDocument) {
   const barrier = new Barrier<string>({ writer: 'w', parameters: DEFAULTS, authenticator: simulatedAuthenticator });
   const passed: string[] = [];
   const told: SignedBroadcast[] = [];
+  const lists: number[] = [];
   const bumps: { ticket: number; ids: string[]; ringSize: number; run: () => EpochDocument | undefined }[] = [];
   const take = (effects: readonly BarrierEffect<string>[]) => {
     for (const effect of effects) {
       if (effect.kind === 'passed') passed.push(effect.mutation);
       if (effect.kind === 'broadcast') told.push(effect.message);
+      if (effect.kind === 'list') lists.push(effect.ticket);
       if (effect.kind !== 'store' || effect.operation.op !== 'bump') continue;
       const { ticket, operation } = effect;
       const run = () => {
@@ -40,7 +42,7 @@ function stage(document: EpochDocument) {
       bumps.push({ ticket, ids: operation.events.map(({ event }) => event.id), ringSize: operation.ringSize, run });
     }
   };
-  return { barrier, passed, bumps, told, take };
+  return { barrier, passed, bumps, lists, told, take };
 }
 
 /** What a replica says over Redis. */
@@ -61,6 +63,7 @@ describe('the barrier', () => {
     const { barrier, bumps, take } = stage(listed());
     for (const id of ['a', 'b', 'c']) take(barrier.submit(id, [event(id)], at(0)));
     take(barrier.answered(bumps[0]!.ticket, bumps[0]!.run(), at(5)));
+    take(barrier.tick(at(20)));
     expect(bumps.map(({ ids }) => ids)).toEqual([['a'], ['b', 'c']]);
   });
 
@@ -118,7 +121,7 @@ describe('the barrier', () => {
     expect(passed).toEqual(['m']);
   });
 
-  it('tells replicas as soon as a mutation has committed, and counts what they acknowledge before its bump is answered', () => {
+  it('tells replicas as soon as a mutation has committed, and counts what they acknowledge before anything is answered', () => {
     const document = listed('p', 'q');
     const { barrier, passed, bumps, told, take } = stage(document);
     take(barrier.read(document, at(0)));
@@ -136,6 +139,7 @@ describe('the barrier', () => {
     take(barrier.heard(applied('p', ['w#1', 'w#2']), at(11)));
     take(barrier.heard(applied('q', ['w#2']), at(11)));
     expect(passed).toEqual([]);
+    take(barrier.tick(at(12)));
     take(barrier.answered(bumps[0]!.ticket, bumps[0]!.run(), at(12)));
     // q has said nothing of the first change.
     expect(passed).toEqual([]);
@@ -151,6 +155,7 @@ describe('the barrier', () => {
       const { barrier, passed, bumps, told, take } = stage(document);
       if (when === 'in another generation') take(barrier.read(listed('p'), at(0)));
       take(barrier.submit('m', [event('k')], at(10)));
+      take(barrier.tick(at(11)));
       take(barrier.answered(bumps[0]!.ticket, bumps[0]!.run(), at(12)));
       expect(told.at(-1)?.body).toMatchObject({ type: 'events', generation: 'g2', events: [{ name: 'w#1' }] });
       take(barrier.heard(applied('p', ['w#1'], { generation: 'g2', key: 'new' }), at(13)));
@@ -167,7 +172,79 @@ describe('the barrier', () => {
     const { barrier, bumps, take } = stage(document);
     take(barrier.read({ ...document, replicas: { p: { ack, poll: 1, lease: LEASE } } }, at(0)));
     take(barrier.submit('m', [event('k')], at(1)));
+    take(barrier.tick(at(20)));
     expect(bumps).toMatchObject([{ ringSize }]);
+  });
+
+  describe('that knows the key of the epoch, reads who is listed after the commit', () => {
+    const known = (...incarnations: string[]) => {
+      const document = listed(...incarnations);
+      const staged = stage(document);
+      staged.take(staged.barrier.read(document, at(0)));
+      return { ...staged, document };
+    };
+
+    it('and lets a mutation pass before its bump when all of them have said that they forgot it', () => {
+      const { barrier, passed, bumps, lists, document, take } = known('p', 'q');
+      take(barrier.submit('m', [event('k')], at(10)));
+      expect(bumps).toEqual([]);
+      take(barrier.heard(applied('p', ['w#1']), at(11)));
+      take(barrier.answered(lists[0]!, document, at(12)));
+      expect(passed).toEqual([]);
+      take(barrier.heard(applied('q', ['w#1']), at(13)));
+      expect(passed).toEqual(['m']);
+      // The bump still follows, and only then is nothing left to do.
+      expect(barrier.isIdle).toBe(false);
+      take(barrier.tick(at(20)));
+      take(barrier.answered(bumps[0]!.ticket, bumps[0]!.run(), at(22)));
+      expect(barrier.isIdle).toBe(true);
+      expect(passed).toEqual(['m']);
+    });
+
+    it('with one list for all that have committed before it was asked for, and another for what came later', () => {
+      const { barrier, passed, lists, document, take } = known();
+      for (const id of ['a', 'b', 'c']) take(barrier.submit(id, [event(id)], at(10)));
+      expect(lists).toHaveLength(1);
+      take(barrier.answered(lists[0]!, document, at(12)));
+      expect(passed).toEqual(['a']);
+      take(barrier.answered(lists[1]!, document, at(13)));
+      expect(passed).toEqual(['a', 'b', 'c']);
+    });
+
+    it.each([
+      ['is frozen', { frozen: true }],
+      ['is behind what is remembered', { seq: 4 }],
+      ['is gone', undefined],
+    ])('and not from a document that %s: then it waits for the bump', (_what, change) => {
+      const { barrier, passed, bumps, lists, document, take } = known();
+      take(barrier.read({ ...document, seq: 5 }, at(1)));
+      take(barrier.submit('m', [event('k')], at(10)));
+      take(barrier.answered(lists[0]!, change && { ...document, seq: 5, ...change }, at(12)));
+      expect(passed).toEqual([]);
+      take(barrier.tick(at(20)));
+      expect(bumps).toHaveLength(1);
+    });
+
+    it.each(['fails', 'does not come'])('and waits for the bump where that %s', (how) => {
+      const { barrier, passed, bumps, lists, take } = known();
+      take(barrier.submit('m', [event('k')], at(10)));
+      if (how === 'fails') take(barrier.failed(lists[0]!, at(12)));
+      take(barrier.tick(at(2_000)));
+      take(barrier.answered(bumps[0]!.ticket, bumps[0]!.run(), at(2_002)));
+      expect(passed).toEqual(['m']);
+      // What comes later is listed again.
+      take(barrier.submit('n', [event('k')], at(2_010)));
+      expect(lists).toHaveLength(2);
+    });
+
+    it('but does not get further ahead of its bumps than a ring holds', () => {
+      const { barrier, passed, lists, document, take } = known();
+      for (let i = 0; i <= DEFAULTS.ringSize; i++) {
+        take(barrier.submit(`m${i}`, [event('k')], at(10)));
+        take(barrier.answered(lists.at(-1)!, document, at(11)));
+      }
+      expect(passed).toHaveLength(DEFAULTS.ringSize);
+    });
   });
 
   it('refuses a mutation that names nothing', () => {
