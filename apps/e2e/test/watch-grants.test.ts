@@ -79,6 +79,10 @@ const hello: Message = {
   },
 };
 const renew = (number: number): Message => ({ $case: 'renew', value: { number: BigInt(number) } });
+const fetchId = (kind: string, id: string): Message => ({
+  $case: 'fetch',
+  value: { by: { $case: 'id', value: { kind, id } } },
+});
 const fetchHash = (hash: string): Message => ({ $case: 'fetch', value: { by: { $case: 'hash', value: hash } } });
 
 const used = (keyId: string): Message => ({ $case: 'used', value: { keys: [{ keyId, minute: 1n }] } });
@@ -98,10 +102,6 @@ describe('WatchGrants is for checkers alone', () => {
 });
 
 describe('WatchGrants names what is malformed, and ends the stream', () => {
-  const id = (kind: string, value: string): Message => ({
-    $case: 'fetch',
-    value: { by: { $case: 'id', value: { kind, id: value } } },
-  });
   it.each<[string, Message[], string]>([
     [
       'a process without a name',
@@ -112,8 +112,8 @@ describe('WatchGrants names what is malformed, and ends the stream', () => {
     ['a renewal without a number', [hello, renew(0)], 'renew.number'],
     ['a fetch of nothing', [hello, { $case: 'fetch', value: { by: undefined } }], 'fetch.by'],
     ['a fetch of an empty hash', [hello, fetchHash('')], 'fetch.hash'],
-    ['a fetch of no kind', [hello, id('', 'x')], 'fetch.id.kind'],
-    ['a fetch of no id', [hello, id('member', '')], 'fetch.id.id'],
+    ['a fetch of no kind', [hello, fetchId('', 'x')], 'fetch.id.kind'],
+    ['a fetch of no id', [hello, fetchId('member', '')], 'fetch.id.id'],
     ['a use of no key', [hello, used('x')], 'used.keys[0].key_id'],
     ['a negative acknowledgement', [hello, { $case: 'acknowledge', value: -1n }], 'acknowledge'],
   ])('%s', async (_name, messages, field) => {
@@ -140,6 +140,23 @@ describe('WatchGrants names what is malformed, and ends the stream', () => {
   });
 });
 
+/** A holder with a sub-lease and nothing else, and a member with a token. */
+async function besideMember() {
+  const tenant = await newTenant(suite.api);
+  const { organizationId } = tenant;
+  const { memberId, as } = await newMember(suite.api, tenant, {
+    workspaceRoleId: BUILT_IN_ROLE_IDS.WORKSPACE_EDITOR,
+  });
+  await newToken(suite.api, organizationId, as);
+  const stream = watch();
+  stream.say(hello);
+  await stream.until('terms');
+  stream.say(renew(1));
+  await stream.until('lease');
+  const remove = () => suite.api.members.removeMember({ organizationId, memberId }, { as: tenant.admin.as });
+  return { stream, memberId, remove };
+}
+
 describe('a holder on the wire', () => {
   it('is told the terms first, then what it asks for, and that there is nothing where there is nothing', async () => {
     const stream = watch();
@@ -156,21 +173,18 @@ describe('a holder on the wire', () => {
     });
   });
 
-  it('is waited for: no change is acknowledged before a holder with a sub-lease has acknowledged it', async () => {
-    const tenant = await newTenant(suite.api);
-    const { organizationId } = tenant;
-    const { memberId, as } = await newMember(suite.api, tenant, {
-      workspaceRoleId: BUILT_IN_ROLE_IDS.WORKSPACE_EDITOR,
-    });
-    await newToken(suite.api, organizationId, as);
-    const stream = watch();
-    stream.say(hello);
-    stream.say(renew(1));
-    await stream.until('lease');
+  it('is not told of, and not waited for at, a change to what it was not sent', async () => {
+    const { stream, remove } = await besideMember();
+    await remove();
+    expect(stream.heard).toEqual([]);
+  });
+
+  it('is waited for: no change to what it was sent is acknowledged before a holder with a sub-lease has acknowledged it', async () => {
+    const { stream, memberId, remove } = await besideMember();
+    stream.say(fetchId('member', memberId));
+    expect((await stream.until('entries')).entities).toMatchObject([{ id: memberId }]);
     let acknowledged = false;
-    const removed = suite.api.members
-      .removeMember({ organizationId, memberId }, { as: tenant.admin.as })
-      .then(() => (acknowledged = true));
+    const removed = remove().then(() => (acknowledged = true));
     const event = await stream.until('event');
     expect(acknowledged).toBe(false);
     // Owing an acknowledgement, it is lent nothing.

@@ -77,7 +77,7 @@ const down: fc.Arbitrary<DownMessage<Value>> = fc.oneof(
   fc.record({
     type: fc.constant('lease' as const),
     request: ms,
-    durationMs: fc.double({ noNaN: true }),
+    durationMs: fc.double({ min: 0, noNaN: true }),
     databaseTime: ms,
   }),
   fc.record({ type: fc.constant('unreadable' as const), subject }),
