@@ -29,6 +29,10 @@ type Unary<Q, A> = (
   callback: (error: grpc.ServiceError | null, response: A) => void,
 ) => grpc.ClientUnaryCall;
 
+const MAX_BACKOFF_MS = 500;
+/** After so long, ms, every client has noticed that a service can be reached again; back-off is spread by a fifth. */
+export const LONGEST_RECONNECT_MS = MAX_BACKOFF_MS * 1.2;
+
 /** A generated client with promises: fields that are left out of a request have their defaults. */
 export type Promised<C> = {
   [M in keyof C as C[M] extends Unary<infer _Q, infer _A> ? M : never]: C[M] extends Unary<infer Q, infer A>
@@ -89,7 +93,7 @@ export function openClient<C extends grpc.Client>(
   const client = new Client(address, grpc.credentials.createSsl(read(tls.ca), read(tls.key), read(tls.cert)), {
     'grpc.enable_channelz': 0,
     'grpc.initial_reconnect_backoff_ms': 100,
-    'grpc.max_reconnect_backoff_ms': 500,
+    'grpc.max_reconnect_backoff_ms': MAX_BACKOFF_MS,
   });
   const calls: Record<string, unknown> = {};
   for (const [method, definition] of Object.entries(Client.service)) {

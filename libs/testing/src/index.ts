@@ -21,6 +21,7 @@ export {
   openApi,
   openClient,
   type Promised,
+  LONGEST_RECONNECT_MS,
 } from './api';
 export { newMember, newTenant, newToken, newUser, newWorkspace, type Tenant, type TestMember } from './tenants';
 export { readAllDocuments, type StoredDocument } from './documents';

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type CallOptions,
   eventually,
+  LONGEST_RECONNECT_MS,
   newTenant,
   repositoryRoot,
   startTestSuite,
@@ -14,6 +15,9 @@ import {
 
 /** More steps than any flow has: a flow that still dies here does not end. */
 export const MOST_STEPS = 30;
+
+/** For a process whose call has failed to be seen dead, ms. */
+const EXIT_LIMIT_MS = 20_000;
 
 type App = 'identity' | 'role' | 'key';
 
@@ -54,7 +58,9 @@ export class CrashSuite {
     // A call may be answered, and a background step have killed the process just after; that takes a moment to be seen.
     await sleep(200);
     if ('answer' in outcome && process.running) return outcome;
-    await process.exited;
+    const exited = await Promise.race([process.exited, sleep(EXIT_LIMIT_MS, undefined, { ref: false })]);
+    // Refused without ever getting to that step: the reason says more than waiting for ever.
+    if (exited === undefined && 'error' in outcome) throw outcome.error;
     await process.restart({ env });
     await this.untilReachable();
     return 'died';
@@ -88,5 +94,7 @@ export class CrashSuite {
   /** A whole new tenant takes fresh facts of every service to every other: what memory knows already would prove nothing. */
   private async untilReachable(): Promise<void> {
     await eventually(() => newTenant(this.suite.api), { timeoutMs: 30_000, intervalMs: 200 });
+    // Each client has a connection of its own.
+    await sleep(LONGEST_RECONNECT_MS);
   }
 }

@@ -1,3 +1,4 @@
+import mongoose from 'mongoose';
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
 import { identityV1, keyV1 } from '@latchkey/proto';
 import { eventually, newMember, newToken, newUser, type TestMember } from '@latchkey/testing';
@@ -8,10 +9,15 @@ const { ALLOWED, PRINCIPAL_REMOVED } = keyV1.DecisionReason;
 const PATIENCE = { timeoutMs: 60_000 };
 
 let crash: CrashSuite;
+let stored: mongoose.Connection;
 beforeAll(async () => {
   crash = await CrashSuite.start('identity');
+  stored = await mongoose.createConnection(crash.suite.database.uri, { dbName: 'latchkey_identity' }).asPromise();
 }, 120_000);
-afterAll(() => crash?.suite.stop(), 60_000);
+afterAll(async () => {
+  await stored?.close();
+  await crash?.suite.stop();
+}, 60_000);
 
 const reasonOf = async (secret: string): Promise<keyV1.DecisionReason> => {
   const { organizationId } = crash.tenant;
@@ -135,6 +141,7 @@ test('a seat that a crash left closed is opened again', async () => {
   const { api } = crash.suite;
   const { organizationId, admin } = crash.tenant;
   const { memberId } = await newMember(api, crash.tenant, { organizationRoleId: BUILT_IN_ROLE_IDS.ORGANIZATION_ADMIN });
+  const members = stored.collection<{ _id: string; reopening: string[] }>('members');
   // Somewhere between the closed seat and the tombstone; which step that is, is not this test's business.
   for (let step = 1; step <= MOST_STEPS; step++) {
     const removal = () => api.members.removeMember({ organizationId, memberId }, { as: admin.as, timeoutMs: 10_000 });
@@ -152,6 +159,8 @@ test('a seat that a crash left closed is opened again', async () => {
       async () => {
         await set(BUILT_IN_ROLE_IDS.ORGANIZATION_USER);
         await set(BUILT_IN_ROLE_IDS.ORGANIZATION_ADMIN);
+        // Until the relay has written down that the seat is open, a removal is refused before any step.
+        expect(await members.findOne({ _id: memberId })).toMatchObject({ reopening: [] });
       },
       { ...PATIENCE, intervalMs: 500 },
     );
