@@ -13,15 +13,16 @@ export type World = TestSuite & {
 };
 
 export interface KeyHolder extends TestMember {
+  readonly tokenId: string;
   readonly secret: string;
 }
 
-/** Every service as a process, three replicas of key, a real database and Redis, and one organization. */
-export async function startWorld({ profileDir }: Bench): Promise<World> {
+/** Every service as a process, replicas of key, a real database and Redis, and one organization. */
+export async function startWorld({ profileDir }: Bench, keyReplicas: 2 | 3 = 3): Promise<World> {
   const profiled = profileDir !== undefined && {
     key: { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${resolve(profileDir, 'key')}` },
   };
-  const suite = await startTestSuite({ keyReplicas: 3, ...(profiled && { env: profiled }) });
+  const suite = await startTestSuite({ keyReplicas, ...(profiled && { env: profiled }) });
   const { organizationId, workspaceId, admin } = await newTenant(suite.api);
   return { ...suite, organizationId, workspaceId, admin };
 }
@@ -38,8 +39,8 @@ export async function newHolder({ api, organizationId, workspaceId, admin }: Wor
     { as: admin.as },
   );
   if (!member) throw new Error('AddMember answered without a member');
-  const { secret } = await newToken(api, organizationId, person.as);
-  return { ...person, memberId: member.id, secret };
+  const { id: tokenId, secret } = await newToken(api, organizationId, person.as);
+  return { ...person, memberId: member.id, tokenId, secret };
 }
 
 /** For an SDK client to find a replica and get a sub-lease of it, ms. */

@@ -7,7 +7,7 @@ import { type ChangeEvent } from './protocol';
 /** The outbox kind of events that are committed and may not have been bumped. */
 export const INVALIDATION = 'invalidation';
 
-/** Before the sweeper takes it for the leftover of a crash, ms. A bump takes a few. */
+/** Before the sweeper takes it for the leftover of a crash, ms. A bump follows within a few hundred. */
 const SWEEP_AFTER_MS = 2_000;
 
 /** The promise, committed with the change, that its events will be bumped. */
@@ -22,9 +22,10 @@ export function eventsOf({ events }: OutboxPayload): ChangeEvent[] {
   return events.map((event) => JSON.parse(String(event)) as ChangeEvent);
 }
 
-export async function forgetInvalidation(
+export async function forgetInvalidations(
   outbox: mongoose.mongo.Collection<OutboxDocument>,
-  key: string,
+  keys: Iterable<string>,
 ): Promise<void> {
-  await outbox.deleteOne({ _id: outboxId(INVALIDATION, key) }, { writeConcern: DURABLE });
+  const ids = [...keys].map((key) => outboxId(INVALIDATION, key));
+  await outbox.deleteMany({ _id: { $in: ids } }, { writeConcern: DURABLE });
 }

@@ -5,7 +5,7 @@ import { auditDocument, type AuditQuery, type Change, listAudit } from './audit'
 import { settledWithin } from './bounded';
 import { type Checkpoint, noCheckpoint } from './checkpoint';
 import { type EntityKind } from './entities';
-import { eventsOf, forgetInvalidation, INVALIDATION, invalidation } from './invalidation';
+import { eventsOf, forgetInvalidations, INVALIDATION, invalidation } from './invalidation';
 import { type MutationBarrier } from './live/live-barrier';
 import { type AuditDocument, collectionsOf, type Collections, DURABLE, prepareCollections } from './collections';
 import { type Enqueued, outboxId, putOutbox, removeOutbox, settledElsewhere } from './outbox';
@@ -63,6 +63,8 @@ export class Mutations {
   readonly #afterEnqueue: () => void;
   readonly #barrier: MutationBarrier | undefined;
   readonly #now: () => Date;
+  /** Of a bump that was answered in this turn. */
+  #kept: string[] = [];
 
   /** @throws Error when the connection is not open. */
   constructor(options: MutationsOptions) {
@@ -161,17 +163,25 @@ export class Mutations {
   /** Waits until the events are applied everywhere. Once they are bumped, then or later, the promise to bump them is kept. */
   async #pass(events: readonly ChangeEvent[], ctx: CallContext, invalidationKey: string | undefined): Promise<void> {
     if (events.length === 0 || this.#barrier === undefined) return;
-    const { outbox } = this.#collections;
     // What a race of checks against this change is timed by: from here on replicas hear of it.
     ctx.log.debug({ events: events.map(({ kind, id }) => `${kind}:${id}`) }, 'announced');
-    const bumped = (): void => {
-      if (invalidationKey === undefined) return;
-      forgetInvalidation(outbox, invalidationKey).catch((err: unknown) =>
-        ctx.log.debug({ err }, 'a kept promise could not be removed: the sweeper bumps once more'),
-      );
-    };
-    await this.#barrier.pass(events, ctx, bumped);
+    await this.#barrier.pass(events, ctx, () => {
+      if (invalidationKey !== undefined) this.#bumped(invalidationKey);
+    });
     await this.#checkpoint(`${ctx.rpc.slice(ctx.rpc.lastIndexOf('/') + 1)}:visible`);
+  }
+
+  /** The promise to bump is kept; with all others of the same bump, it is removed. */
+  #bumped(invalidationKey: string): void {
+    const kept = this.#kept;
+    kept.push(invalidationKey);
+    if (kept.length > 1) return;
+    queueMicrotask(() => {
+      this.#kept = [];
+      forgetInvalidations(this.#collections.outbox, kept).catch((err: unknown) =>
+        this.#log.debug({ err }, 'kept promises could not be removed: the sweeper bumps once more'),
+      );
+    });
   }
 
   /**

@@ -36,6 +36,7 @@ interface Pending<T> {
   readonly mutation: T;
   readonly changes: readonly Announcement[];
   readonly wait: BarrierWait;
+  readonly submittedMono: number;
   /** The generation whose replicas have been told over Redis. */
   toldGeneration: string | undefined;
 }
@@ -44,6 +45,8 @@ interface Pending<T> {
 const IDLE_POLLS = 5;
 /** The ring keeps at least so many changes, if it may: every bump and every poll rewrites it. */
 const KEPT = 128;
+/** What has passed already is bumped with whatever passes in the same so many ms. */
+const GATHER_MS = 100;
 /** One that waits reads it so often in each. */
 const WAITING_READS = 4;
 
@@ -61,7 +64,7 @@ interface List<P> extends Asked<P> {
 
 /**
  * The writer's side. Tells replicas of mutations that have committed, reads who is listed, and lets a mutation pass when all of them have
- * said that they have forgotten. The bump follows, shared by what has gathered meanwhile: it reaches those whom Redis does not, and
+ * said that they have forgotten. The bump follows, shared by what has gathered meanwhile, and at once where somebody waits for it: it reaches those whom Redis does not, and
  * gives those who say nothing a moment from which on their lease can be waited out.
  */
 export class Barrier<T> {
@@ -107,6 +110,7 @@ export class Barrier<T> {
       mutation,
       changes,
       wait: new BarrierWait(names, parameters, this.#ablations),
+      submittedMono: clock.mono,
       toldGeneration: undefined,
     };
     this.#waits.set(mutation, pending.wait);
@@ -132,7 +136,7 @@ export class Barrier<T> {
       this.#givenUp += 1;
       this.#giveUpBump();
     }
-    this.#sendBump(clock);
+    if (this.#queue.some((pending) => this.#isDue(pending, clock))) this.#sendBump(clock);
     // What an answer that is late would have let pass passes with its bump.
     if (this.#list && clock.mono - this.#list.sent.mono > patience(this.#options.parameters)) this.#list = undefined;
     this.#sendList(clock);
@@ -205,6 +209,11 @@ export class Barrier<T> {
   /** Somebody else has seen so much: a document behind it is not bumped. */
   recall(mark: Watermark): void {
     if (!this.#remembered || isBehind(this.#remembered, mark)) this.#remembered = mark;
+  }
+
+  /** Somebody waits for its bump, or it has been gathered for long enough. */
+  #isDue({ mutation, wait, submittedMono }: Pending<T>, clock: Clock): boolean {
+    return this.#waits.get(mutation) === wait || clock.mono - submittedMono >= GATHER_MS;
   }
 
   #sendBump(clock: Clock): void {

@@ -193,12 +193,18 @@ describe('the barrier', () => {
       expect(passed).toEqual([]);
       take(barrier.heard(applied('q', ['w#1']), at(13)));
       expect(passed).toEqual(['m']);
-      // The bump still follows, and only then is nothing left to do.
+      // The bump still follows, with what has passed in the next 100 ms, and only then is nothing left to do.
+      take(barrier.submit('n', [event('l')], at(50)));
+      for (const incarnation of ['p', 'q']) take(barrier.heard(applied(incarnation, ['w#2']), at(51)));
+      take(barrier.answered(lists[1]!, document, at(52)));
+      take(barrier.tick(at(109)));
+      expect(bumps).toEqual([]);
       expect(barrier.isIdle).toBe(false);
-      take(barrier.tick(at(20)));
-      take(barrier.answered(bumps[0]!.ticket, bumps[0]!.run(), at(22)));
+      take(barrier.tick(at(110)));
+      expect(bumps).toMatchObject([{ ids: ['k', 'l'] }]);
+      take(barrier.answered(bumps[0]!.ticket, bumps[0]!.run(), at(112)));
       expect(barrier.isIdle).toBe(true);
-      expect(passed).toEqual(['m']);
+      expect(passed).toEqual(['m', 'n']);
     });
 
     it('with one list for all that have committed before it was asked for, and another for what came later', () => {
