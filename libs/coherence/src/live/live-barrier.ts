@@ -145,7 +145,7 @@ export class LiveBarrier {
     asked.then(
       (document) => this.#do(this.#barrier.answered(ticket, document, clock())),
       (err: unknown) => {
-        log.warn({ err }, 'a change could not be announced; trying again');
+        log.warn({ err }, 'the epoch could not be asked about a change; trying again');
         this.#do(this.#barrier.failed(ticket, clock()));
       },
     );
