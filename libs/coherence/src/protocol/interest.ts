@@ -1,8 +1,8 @@
 import { type Ablations } from './ablations';
 import { type ChangeEvent, type Entity, hashName, nameOf, type Subject, subjectName } from './types';
 
-/** Bits for each holder, a power of two: 128 KiB, however much it is sent. */
-const BITS = 1 << 20;
+/** Bits for each holder, a power of two: 32 KiB, however much it is sent: the more that is, the more it is told for nothing. */
+const BITS = 1 << 18;
 
 /**
  * What a holder may have in memory, as a filter: a change that concerns nothing it was sent, it need not be told of. In the other
@@ -51,5 +51,5 @@ export class Interest {
 function bitOf(name: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-  return (hash ^ (hash >>> 20)) & (BITS - 1);
+  return (hash ^ (hash >>> 18)) & (BITS - 1);
 }
