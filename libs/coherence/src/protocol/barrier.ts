@@ -63,9 +63,9 @@ interface List<P> extends Asked<P> {
 }
 
 /**
- * The writer's side. Tells replicas of mutations that have committed, reads who is listed, and lets a mutation pass when all of them have
- * said that they have forgotten. The bump follows, shared by what has gathered meanwhile, and at once where somebody waits for it: it reaches those whom Redis does not, and
- * gives those who say nothing a moment from which on their lease can be waited out.
+ * The writer's side. Tells replicas of mutations that have committed, reads who is listed, and lets a mutation pass when all of
+ * them have said that they have forgotten. The bump follows, shared by what has gathered meanwhile, and sooner where somebody waits
+ * for it: it reaches those whom Redis does not, and gives those who say nothing a moment from which on their lease can be waited out.
  */
 export class Barrier<T> {
   readonly #options: BarrierOptions;
