@@ -1,4 +1,4 @@
-import { collectCallsYoung } from './collector';
+import { tuneV8 } from './v8';
 import { ConfigError } from './config';
 import { masked } from './secrets';
 import { createLogger, type Logger } from './logger';
@@ -15,7 +15,7 @@ const STOP_LIMIT_MS = 30_000;
  * line on standard error and exits 1; so does, with a fatal log line, an error that nobody handled or a stop that hangs.
  */
 export function runMain(name: string, start: (log: Logger) => Promise<RunningApp>): void {
-  collectCallsYoung();
+  tuneV8();
   const log = createLogger({ name });
   let stopping = false;
 

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import * as grpc from '@grpc/grpc-js';
 import { keyV1 } from '@latchkey/proto';
-import { collectCallsYoung, type TlsFiles } from '@latchkey/service';
+import { tuneV8, type TlsFiles } from '@latchkey/service';
 import { answering } from './answering';
 
 export interface EchoStart {
@@ -36,7 +36,7 @@ function method(codec: EchoStart['codec']): grpc.MethodDefinition<unknown, unkno
   return { ...(authorize as grpc.MethodDefinition<unknown, unknown>), ...(codec === 'bytes' && asBytes) };
 }
 
-collectCallsYoung();
+tuneV8();
 
 answering({
   async start({ tls, codec }: EchoStart): Promise<{ port: number }> {

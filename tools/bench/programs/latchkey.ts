@@ -1,6 +1,6 @@
 // The measured server: key's AuthorizationService as production serves it, over memory that production's fills have filled.
 import { keyV1 } from '@latchkey/proto';
-import { collectCallsYoung, createLogger, service, startServer, type TlsFiles } from '@latchkey/service';
+import { tuneV8, createLogger, service, startServer, type TlsFiles } from '@latchkey/service';
 import { authorizationTable } from '../../../apps/key/src/authorization-service';
 import { AUTHORIZATION_CODECS } from '../../../apps/key/src/wire';
 import { Dataset, type Size } from '../data/dataset';
@@ -20,7 +20,7 @@ export interface LatchkeyStart {
 let filled: Filled | undefined;
 
 // As runMain does.
-collectCallsYoung();
+tuneV8();
 
 answering({
   async start(options: LatchkeyStart): Promise<{ port: number }> {
