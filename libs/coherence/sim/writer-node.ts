@@ -1,4 +1,4 @@
-import { Barrier, type BarrierEffect, type Parameters, type Watermark } from '../src/protocol';
+import { Barrier, type BarrierEffect, type EpochDocument, type Parameters, type Watermark } from '../src/protocol';
 import { type Environment } from './environment';
 import { type Machine } from './machine';
 import { type Mutation } from './world';
@@ -120,6 +120,8 @@ export class WriterNode {
     const { network, epoch, redis, world, switches } = this.#environment;
     const { machine } = this;
     const barrier = this.#barrier;
+    const ask = (ticket: number, what: string, run: () => EpochDocument | undefined): void =>
+      network.call(machine, what, run, (document) => this.#do(barrier.answered(ticket, document, machine.clock())));
     for (const effect of effects) {
       switch (effect.kind) {
         case 'broadcast':
@@ -143,22 +145,10 @@ export class WriterNode {
           );
           break;
         case 'list':
-          network.call(
-            machine,
-            'list',
-            () => (switches.staleList ? epoch.before(LAG_MS) : epoch.document),
-            (document) => this.#do(barrier.answered(effect.ticket, document, machine.clock())),
-          );
+          ask(effect.ticket, 'list', () => (switches.staleList ? epoch.before(LAG_MS) : epoch.document));
           break;
-        case 'store': {
-          const { ticket, operation } = effect;
-          network.call(
-            machine,
-            'bump',
-            () => epoch.execute(machine.name, operation),
-            (document) => this.#do(barrier.answered(ticket, document, machine.clock())),
-          );
-        }
+        case 'store':
+          ask(effect.ticket, 'bump', () => epoch.execute(machine.name, effect.operation));
       }
     }
   }

@@ -24,8 +24,8 @@ export function eventsOf({ events }: OutboxPayload): ChangeEvent[] {
 
 export async function forgetInvalidations(
   outbox: mongoose.mongo.Collection<OutboxDocument>,
-  keys: Iterable<string>,
+  keys: readonly string[],
 ): Promise<void> {
-  const ids = [...keys].map((key) => outboxId(INVALIDATION, key));
+  const ids = keys.map((key) => outboxId(INVALIDATION, key));
   await outbox.deleteMany({ _id: { $in: ids } }, { writeConcern: DURABLE });
 }

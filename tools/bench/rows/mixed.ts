@@ -57,14 +57,7 @@ export const mixed: Row = {
       const changes: Changes = { acknowledged: 0, sdkAnswers: 0, sdkFromMemory: 0, stale: 0, failed: 0 };
       const asking = Promise.allSettled([ask(sdk, world, holders.slice(CHANGING), changes, over.signal)]);
       const paces: number[] = [];
-      const { key: _measured, ...processes } = world.processes;
-      const others = {
-        ...processes,
-        database: world.database,
-        redis: world.redis,
-        generator,
-        'SDK and changes': process,
-      };
+      const others = { ...othersIn(world), generator };
       const beside: Record<string, number>[] = [];
       // The same is asked with and without writes, and at the same times.
       const measured = async (
@@ -161,22 +154,25 @@ export const mixed: Row = {
 };
 
 /** To the measured replica, which all others leave alone: whoever shares a core makes everything on it dearer. */
-function giveCore({ processes, database, redis }: World, pid: number): void {
+function giveCore(world: World, pid: number): void {
   if (!canPin()) return;
-  const others = [...Object.values(processes), database, redis, process].map((each) => each.pid);
   const pin = (core: number, each: number): void => {
     spawnSync('taskset', ['-acp', String(core), String(each)]);
   };
-  for (const other of others) if (other !== undefined && other !== pid) pin(GENERATOR_CORE, other);
+  for (const other of Object.values(othersIn(world))) if (other?.pid !== undefined) pin(GENERATOR_CORE, other.pid);
   pin(SERVER_CORE, pid);
 }
 
-interface Running {
-  readonly pid?: number;
+type Running = { readonly pid?: number | undefined } | undefined;
+
+/** All but the measured replica and the generator, which is where it belongs from its start. */
+function othersIn({ processes, database, redis }: World): Readonly<Record<string, Running>> {
+  const { key: _measured, ...unmeasured } = processes;
+  return { ...unmeasured, database, redis, 'SDK and changes': process };
 }
 
 /** From now on to the call of what it returns: what each of them has taken of one core, %. */
-function shareOfCore(processes: Readonly<Record<string, Running | undefined>>): () => Record<string, number> {
+function shareOfCore(processes: Readonly<Record<string, Running>>): () => Record<string, number> {
   const cpu = (): [string, number][] =>
     Object.entries(processes).map(([name, each]) => [name, each?.pid === undefined ? 0 : cpuMicrosOf(each.pid)]);
   const [started, before] = [performance.now(), new Map(cpu())];

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { settledWithin } from '@latchkey/coherence';
 import {
   type CallOptions,
   eventually,
@@ -58,7 +59,7 @@ export class CrashSuite {
     // A call may be answered, and a background step have killed the process just after; that takes a moment to be seen.
     await sleep(200);
     if ('answer' in outcome && process.running) return outcome;
-    const exited = await Promise.race([process.exited, sleep(EXIT_LIMIT_MS, undefined, { ref: false })]);
+    const exited = await settledWithin(process.exited, EXIT_LIMIT_MS);
     // Refused without ever getting to that step: the reason says more than waiting for ever.
     if (exited === undefined && 'error' in outcome) throw outcome.error;
     await process.restart({ env });

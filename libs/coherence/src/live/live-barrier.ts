@@ -34,6 +34,7 @@ interface Passage {
   readonly passed: () => void;
 }
 
+/** For what has committed to be bumped when a process stops, ms. */
 const STOP_LIMIT_MS = 1_000;
 /** How often the barrier looks after its waits, ms. What comes over Redis is not bound to it. */
 const TICK_MS = 20;

@@ -47,7 +47,7 @@ export class EpochStanding {
 const BEHIND = 'the database is older than what is remembered of it: an operator has to run `latchkey restore`';
 
 export function standingOf(document: EpochDocument | undefined, remembered: Watermark | undefined): Standing {
-  if (document === undefined || (remembered !== undefined && isBehind(document, remembered))) return 'BEHIND';
+  if (document === undefined || isBehind(document, remembered)) return 'BEHIND';
   return document.frozen ? 'FROZEN' : 'TRUSTED';
 }
 

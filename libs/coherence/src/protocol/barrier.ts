@@ -51,15 +51,15 @@ const GATHER_MS = 100;
 const WAITING_READS = 4;
 
 /** What has been asked of the store for some mutations, and not been answered. */
-interface Asked<P> {
+interface Asked<T> {
   readonly ticket: number;
   readonly sent: Clock;
-  readonly pending: P[];
+  readonly pending: Pending<T>[];
 }
 
 /** As bumps condition: who is listed by a document that is behind is nobody's business. */
-interface List<P> extends Asked<P> {
-  readonly remembered: Watermark | undefined;
+interface List<T> extends Asked<T> {
+  readonly required: Watermark | undefined;
 }
 
 /**
@@ -72,10 +72,10 @@ export class Barrier<T> {
   readonly #ablations: Ablations;
   /** Committed, and not yet in a bump that has been answered. */
   #queue: Pending<T>[] = [];
-  #bump: Asked<Pending<T>> | undefined;
+  #bump: Asked<T> | undefined;
   /** Committed and told, and not yet in a list that has been asked for. */
   #unlisted: Pending<T>[] = [];
-  #list: List<Pending<T>> | undefined;
+  #list: List<T> | undefined;
   #bumpAgainMono = -Infinity;
   /** Attempts in a row that were not answered in time. */
   #givenUp = 0;
@@ -211,6 +211,11 @@ export class Barrier<T> {
     if (!this.#remembered || isBehind(this.#remembered, mark)) this.#remembered = mark;
   }
 
+  /** A document behind it is neither bumped nor believed to list everybody. */
+  get #required(): Watermark | undefined {
+    return this.#ablations.trustOldBackup ? undefined : this.#remembered;
+  }
+
   /** Somebody waits for its bump, or it has been gathered for long enough. */
   #isDue({ mutation, wait, submittedMono }: Pending<T>, clock: Clock): boolean {
     return this.#waits.get(mutation) === wait || clock.mono - submittedMono >= GATHER_MS;
@@ -225,8 +230,7 @@ export class Barrier<T> {
     const events = pending.flatMap(({ changes }) => changes);
     // What all have acknowledged nobody reads again. One that needs more after all finds a gap, and forgets everything.
     const ringSize = Math.min(this.#options.parameters.ringSize, this.#behind + KEPT);
-    const remembered = this.#ablations.trustOldBackup ? undefined : this.#remembered;
-    const operation = { op: 'bump' as const, events, ringSize, remembered };
+    const operation = { op: 'bump' as const, events, ringSize, remembered: this.#required };
     this.#effects.push({ kind: 'store', ticket, operation });
   }
 
@@ -237,20 +241,14 @@ export class Barrier<T> {
     const pending = this.#unlisted;
     this.#unlisted = [];
     const ticket = ++this.#tickets;
-    const remembered = this.#ablations.trustOldBackup ? undefined : this.#remembered;
-    this.#list = { ticket, sent: clock, pending, remembered };
+    this.#list = { ticket, sent: clock, pending, required: this.#required };
     this.#effects.push({ kind: 'list', ticket });
   }
 
-  #listAnswered(
-    { pending, remembered }: List<Pending<T>>,
-    document: EpochDocument | undefined,
-    clock: Clock,
-  ): BarrierEffect<T>[] {
+  #listAnswered({ pending, required }: List<T>, document: EpochDocument | undefined, clock: Clock): BarrierEffect<T>[] {
     this.#list = undefined;
-    const behind = document && remembered && isBehind(document, remembered);
     // Frozen, it lists nobody though leases of another generation may be in use.
-    if (document && !behind && (!document.frozen || this.#ablations.frozenList)) {
+    if (document && !isBehind(document, required) && (!document.frozen || this.#ablations.frozenList)) {
       this.#saw(document);
       for (const { wait } of pending) wait.asked(document, clock);
     }

@@ -46,7 +46,7 @@ function apply(document: EpochDocument, operation: EpochOperation): EpochDocumen
   switch (operation.op) {
     case 'join': {
       const { incarnation, lease } = operation;
-      if (document.replicas[incarnation] || backwards(document, operation.remembered)) return undefined;
+      if (document.replicas[incarnation] || isBehind(document, operation.remembered)) return undefined;
       return withReplica(document, incarnation, { ack: 0, poll: 0, lease });
     }
     case 'poll': {
@@ -57,7 +57,7 @@ function apply(document: EpochDocument, operation: EpochOperation): EpochDocumen
       return withReplica(document, operation.incarnation, { ...entry, ack, poll: entry.poll + 1 });
     }
     case 'bump': {
-      if (document.frozen || backwards(document, operation.remembered)) return undefined;
+      if (document.frozen || isBehind(document, operation.remembered)) return undefined;
       const ring = [...document.ring, ...operation.events].slice(-operation.ringSize);
       return { ...document, seq: document.seq + operation.events.length, ring };
     }
@@ -75,10 +75,6 @@ function apply(document: EpochDocument, operation: EpochOperation): EpochDocumen
     case 'thaw':
       return document.generation === operation.generation ? { ...document, frozen: false } : undefined;
   }
-}
-
-function backwards(document: EpochDocument, remembered: Watermark | undefined): boolean {
-  return remembered !== undefined && isBehind(document, remembered);
 }
 
 function entryOf(document: EpochDocument, of: { generation: string; incarnation: string }): ReplicaEntry | undefined {

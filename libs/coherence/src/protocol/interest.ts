@@ -23,7 +23,7 @@ export class Interest {
     for (const container of within) this.#add(container);
   }
 
-  /** The holder remembers that there is nothing, which is a fact as any other. */
+  /** The holder remembers that there is nothing, which is a fact, too. */
   sentAbsent(subject: Subject): void {
     if (!this.#ablations.absentUntold) this.#add(subjectName(subject));
   }

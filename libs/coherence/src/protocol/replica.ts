@@ -199,7 +199,7 @@ export class Replica<W, V> {
     if (!poll) return;
     incarnation.pending.delete(ticket);
     // Sent when so much was known to exist: less than that is a restored backup, not an old answer.
-    const backwards = document && poll.remembered && isBehind(document, poll.remembered);
+    const backwards = document && isBehind(document, poll.remembered);
     if (!document || (backwards && !this.#ablations.trustOldBackup)) return this.#void();
     incarnation.confirmed = Math.max(incarnation.confirmed, document.replicas[incarnation.id]?.poll ?? 0);
     this.#time.observe(document.at, poll.sent);

@@ -80,7 +80,8 @@ export function subjectName(subject: Subject): string {
   return subject.by === 'hash' ? hashName(subject.hash) : nameOf(subject.kind, subject.id);
 }
 
-/** Whether `mark` is behind `than`. */
-export function isBehind(mark: Watermark, than: Watermark): boolean {
+/** Whether `mark` is behind `than`; nothing is behind what nobody remembers. */
+export function isBehind(mark: Watermark, than: Watermark | undefined): boolean {
+  if (than === undefined) return false;
   return mark.generation < than.generation || (mark.generation === than.generation && mark.seq < than.seq);
 }
