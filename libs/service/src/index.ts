@@ -58,5 +58,6 @@ export { createLogger, type Logger, type LoggerOptions, type LogLevel } from './
 export { masked } from './secrets';
 export { inOrder } from './in-order';
 export { ConfigError, fields, readConfig } from './config';
+export { letCallsDieYoung } from './session-streams';
 export { tuneV8 } from './v8';
 export { type RunningApp, runMain } from './process';

@@ -10,6 +10,7 @@ import { AppError } from './errors';
 import { Health, HEALTH_SERVICE, healthFiles } from './health';
 import { type Logger } from './logger';
 import { registrationProblems, type ServiceRegistration } from './registration';
+import { letCallsDieYoung } from './session-streams';
 import { shutDown } from './shutdown';
 import { duplex, type StreamOptions } from './stream';
 import { type TlsFiles, WatchedCertificates } from './tls';
@@ -118,6 +119,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   // The declared order (ca, identity) of these two is wrong in 1.14.7; one provider for both suits either order.
   const credentials = grpc.experimental.createCertificateProviderServerCredentials(certificates, certificates, true);
   const port = await bind(server, options.listen, credentials);
+  letCallsDieYoung(server);
   await health.start();
   log.info({ port, services: names }, 'listening');
 

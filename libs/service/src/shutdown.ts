@@ -1,6 +1,7 @@
 import { constants } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type * as grpc from '@grpc/grpc-js';
+import { http2ServersOf } from './http2-servers';
 
 export interface ShutdownLimits {
   /** For running calls to end, ms. */
@@ -35,13 +36,11 @@ export async function shutDown(
 }
 
 // forceShutdown() of grpc-js 1.14.7 forgets the connections when channelz is off: it looks into a list that only channelz
-// fills. The list that tryShutdown() uses is private as well; a test that leaves a watch open guards it.
+// fills. A test that leaves a watch open guards this one.
 function destroySessions(server: grpc.Server): void {
-  const listeners: unknown = Reflect.get(server, 'http2Servers');
-  if (!(listeners instanceof Map)) return;
-  for (const listener of listeners.values() as Iterable<{ sessions?: unknown }>) {
-    if (!(listener.sessions instanceof Set)) continue;
-    for (const session of listener.sessions as Set<{ destroy(error?: Error, code?: number): void }>) {
+  for (const { sessions } of http2ServersOf(server).values()) {
+    if (!(sessions instanceof Set)) continue;
+    for (const session of sessions as Set<{ destroy(error?: Error, code?: number): void }>) {
       session.destroy(undefined, constants.NGHTTP2_CANCEL);
     }
   }

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import * as grpc from '@grpc/grpc-js';
 import { keyV1 } from '@latchkey/proto';
-import { tuneV8, type TlsFiles } from '@latchkey/service';
+import { letCallsDieYoung, tuneV8, type TlsFiles } from '@latchkey/service';
 import { answering } from './answering';
 
 export interface EchoStart {
@@ -64,6 +64,7 @@ answering({
     const port = await new Promise<number>((resolve, reject) => {
       server.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
     });
+    letCallsDieYoung(server);
     return { port };
   },
 });

@@ -1,0 +1,86 @@
+import type { Http2Session } from 'node:http2';
+import type * as grpc from '@grpc/grpc-js';
+import { http2ServersOf } from './http2-servers';
+
+/**
+ * What runs on an HTTP/2 session, by stream number, in place of the Map in which Node has it.
+ *
+ * A Map whose entries come and go gets a new table every few of them, and each table that it leaves points to the next. Once one has become
+ * old, and every full collection makes one so, garbage among the old objects leads to all tables that follow: what calls leave behind is no longer
+ * collected young. Each collection then takes several times as long, a full one is due every second or two, and it all begins
+ * anew with that: docs/benchmarks.md has what a call costs with it. An object that has no such tables holds nothing that is over.
+ */
+export class SessionStreams<Stream> implements Map<number, Stream> {
+  readonly [Symbol.toStringTag] = 'SessionStreams';
+  readonly #running = Object.create(null) as Record<number, Stream>;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get(id: number): Stream | undefined {
+    return this.#running[id];
+  }
+
+  has(id: number): boolean {
+    return id in this.#running;
+  }
+
+  set(id: number, stream: Stream): this {
+    if (!this.has(id)) this.#size += 1;
+    this.#running[id] = stream;
+    return this;
+  }
+
+  delete(id: number): boolean {
+    if (!this.has(id)) return false;
+    this.#size -= 1;
+    return delete this.#running[id];
+  }
+
+  clear(): void {
+    for (const id of this.keys()) this.delete(id);
+  }
+
+  /** Those that run as it begins, as all of these: whoever is called may end some. */
+  forEach(each: (stream: Stream, id: number, all: Map<number, Stream>) => void, self?: unknown): void {
+    for (const [id, stream] of this.entries()) each.call(self, stream, id, this);
+  }
+
+  entries(): MapIterator<[number, Stream]> {
+    return Object.entries(this.#running)
+      .map(([id, stream]): [number, Stream] => [Number(id), stream])
+      .values();
+  }
+
+  keys(): MapIterator<number> {
+    return Object.keys(this.#running).map(Number).values();
+  }
+
+  values(): MapIterator<Stream> {
+    return Object.values(this.#running).values();
+  }
+
+  [Symbol.iterator](): MapIterator<[number, Stream]> {
+    return this.entries();
+  }
+}
+
+/** Gives each connection of the server one, from now on. A Node that has its streams elsewhere keeps them there. */
+export function letCallsDieYoung(server: grpc.Server): void {
+  for (const http2Server of http2ServersOf(server).keys()) http2Server.prependListener('session', replaceStreams);
+}
+
+function replaceStreams(session: Http2Session): void {
+  const key = Object.getOwnPropertySymbols(session).find(({ description }) => description === 'state');
+  const state: unknown = key && Reflect.get(session, key);
+  if (!isState(state) || state.streams.size > 0) return;
+  state.streams = new SessionStreams();
+}
+
+/** As Node's own code has it since version 8, where the Map is of a class of its own. */
+function isState(state: unknown): state is { streams: Pick<Map<number, unknown>, 'size'> } {
+  const streams: unknown = typeof state === 'object' && state !== null && 'streams' in state && state.streams;
+  return typeof streams === 'object' && streams !== null && 'size' in streams && typeof streams.size === 'number';
+}
