@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type mongoose from 'mongoose';
 import { DURABLE, type OutboxDocument, type OutboxPayload } from './collections';
-import { type Enqueued, outboxId } from './outbox';
+import { outboxDocument, outboxId } from './outbox';
 import { type ChangeEvent } from './protocol';
 
 /** The outbox kind of events that are committed and may not have been bumped. */
@@ -10,11 +10,18 @@ export const INVALIDATION = 'invalidation';
 /** Before the sweeper takes it for the leftover of a crash, ms. A bump follows within a few hundred. */
 const SWEEP_AFTER_MS = 2_000;
 
-/** The promise, committed with the change, that its events will be bumped. */
-export function invalidation(events: readonly ChangeEvent[]): Enqueued | undefined {
+/** Promises, with the change, that its events will be bumped; answers the promise's key. Without events there is nothing to promise. */
+export async function promiseInvalidation(
+  outbox: mongoose.mongo.Collection<OutboxDocument>,
+  events: readonly ChangeEvent[],
+  now: Date,
+  session: mongoose.ClientSession,
+): Promise<string | undefined> {
   if (events.length === 0) return undefined;
   const payload = { events: events.map((event) => JSON.stringify(event)) };
-  return { kind: INVALIDATION, key: randomUUID(), payload, delayMs: SWEEP_AFTER_MS };
+  const promised = { kind: INVALIDATION, key: randomUUID(), payload, delayMs: SWEEP_AFTER_MS };
+  await outbox.insertOne(outboxDocument(promised, now), { session });
+  return promised.key;
 }
 
 export function eventsOf({ events }: OutboxPayload): ChangeEvent[] {

@@ -5,7 +5,7 @@ import { auditDocument, type AuditQuery, type Change, listAudit } from './audit'
 import { settledWithin } from './bounded';
 import { type Checkpoint, noCheckpoint } from './checkpoint';
 import { type EntityKind } from './entities';
-import { eventsOf, forgetInvalidations, INVALIDATION, invalidation } from './invalidation';
+import { eventsOf, forgetInvalidations, INVALIDATION, promiseInvalidation } from './invalidation';
 import { type MutationBarrier } from './live/live-barrier';
 import { type AuditDocument, collectionsOf, type Collections, DURABLE, prepareCollections } from './collections';
 import { type Enqueued, outboxId, putOutbox, removeOutbox, settledElsewhere } from './outbox';
@@ -131,13 +131,12 @@ export class Mutations {
         });
         const due = [...promised.values()].some(({ delayMs = 0 }) => delayMs <= 0);
         if (entries.length > 0) await audit.insertMany(entries, { session });
-        const invalidated = this.#barrier && invalidation([...events.values()]);
-        for (const work of [...promised.values(), ...(invalidated ? [invalidated] : [])]) {
-          await putOutbox(outbox, work, now, session);
-        }
+        for (const work of promised.values()) await putOutbox(outbox, work, now, session);
+        const invalidationKey =
+          this.#barrier && (await promiseInvalidation(outbox, [...events.values()], now, session));
         if (ctx.requestId !== '') await keepAnswer(requests, ctx, codec, answer, [...events.values()], session);
         await this.#checkpoint(`${step}:before-commit`);
-        return { answer, events: [...events.values()], replayed: false, due, invalidationKey: invalidated?.key };
+        return { answer, events: [...events.values()], replayed: false, due, invalidationKey };
       });
     } catch (error) {
       if (meansItIsSo(error)) await this.#pass(concerned, ctx, undefined);

@@ -20,27 +20,24 @@ export function outboxId(kind: string, key: string): string {
   return `${kind}:${key}`;
 }
 
+export function outboxDocument({ kind, key, payload, delayMs = 0 }: Enqueued, now: Date): OutboxDocument {
+  const nextAttemptAt = new Date(now.getTime() + delayMs);
+  return { _id: outboxId(kind, key), kind, key, payload, attempts: 0, nextAttemptAt, createdAt: now };
+}
+
 /**
  * Writes the promise. One that is there already becomes due anew with the new payload, and a relay that is at work on it
  * loses its lease: what it does may be too old to count.
  */
 export async function putOutbox(
   outbox: Outbox,
-  { kind, key, payload, delayMs = 0 }: Enqueued,
+  work: Enqueued,
   now: Date,
   session: mongoose.ClientSession,
 ): Promise<void> {
-  await startOverIfDuplicate(() =>
-    outbox.updateOne(
-      { _id: outboxId(kind, key) },
-      {
-        $set: { kind, key, payload, attempts: 0, nextAttemptAt: new Date(now.getTime() + delayMs) },
-        $setOnInsert: { createdAt: now },
-        $unset: { leaseOwner: '' },
-      },
-      { upsert: true, session },
-    ),
-  );
+  const { _id, createdAt, ...due } = outboxDocument(work, now);
+  const update = { $set: due, $setOnInsert: { createdAt }, $unset: { leaseOwner: '' as const } };
+  await startOverIfDuplicate(() => outbox.updateOne({ _id }, update, { upsert: true, session }));
 }
 
 /** Removes the promise; answers whether it was there. */
