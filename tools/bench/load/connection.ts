@@ -6,6 +6,9 @@ import { headerBlocks, type HeaderBlocks } from './hpack';
 /** The answer's message, or undefined for a call that ended without one: refused by a status, or cut off. */
 export type OnAnswer = (message: Buffer | undefined) => void;
 
+/** Calls under way at every moment of a closed loop, on all connections together. */
+export const CALLERS = 16;
+
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 const DATA = 0;
 const HEADERS = 1;

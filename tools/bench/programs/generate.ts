@@ -3,7 +3,7 @@ import { keyV1 } from '@latchkey/proto';
 import { type TlsFiles } from '@latchkey/service';
 import { Dataset, type Question, type Size } from '../data/dataset';
 import { randomOf } from '../data/random';
-import { framed, LoadConnection } from '../load/connection';
+import { CALLERS, framed, LoadConnection } from '../load/connection';
 import { Latencies, type Percentiles } from '../load/latencies';
 import { answering } from './answering';
 
@@ -29,8 +29,10 @@ export interface Load {
   /** How many, and after which time at the latest the last of them is sent. */
   readonly calls: number;
   readonly limitMs: number;
-  /** Calls a second, sent on time whatever has been answered; not given: {@link CALLERS} at every moment. */
+  /** Calls a second, sent on time whatever has been answered; not given: as many as `callers` at every moment. */
   readonly rate?: number;
+  /** Default {@link CALLERS}. */
+  readonly callers?: number;
   /** Whether answers are what the dataset says; not to be asked of an echo. */
   readonly checked: boolean;
 }
@@ -51,8 +53,6 @@ interface Prepared {
 }
 
 const CONNECTIONS = 4;
-/** Calls under way at every moment of a closed loop. */
-export const CALLERS = 16;
 const BATCH = keyV1.AuthorizationServiceService.batchAuthorize;
 const SINGLE = keyV1.AuthorizationServiceService.authorize;
 
@@ -133,11 +133,14 @@ function agrees({ expected }: Prepared, message: Buffer): boolean {
 }
 
 /** A number of callers, each with its next call as soon as the last one is answered. */
-function closedLoop(connections: readonly LoadConnection[], { calls, limitMs, checked }: Load): Promise<LoadResult> {
+function closedLoop(
+  connections: readonly LoadConnection[],
+  { calls, limitMs, checked, callers = CALLERS }: Load,
+): Promise<LoadResult> {
   const tally = new Tally();
   const end = performance.now() + limitMs;
   let next = 0;
-  let running = CALLERS;
+  let running = callers;
   return new Promise((resolve) => {
     const call = (connection: LoadConnection): void => {
       const since = performance.now();
@@ -151,7 +154,7 @@ function closedLoop(connections: readonly LoadConnection[], { calls, limitMs, ch
         call(connection);
       });
     };
-    for (let i = 0; i < CALLERS; i++) call(connections[i % connections.length]!);
+    for (let i = 0; i < callers; i++) call(connections[i % connections.length]!);
   });
 }
 

@@ -2,13 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type LatchkeyClient } from '@latchkey/client';
 import { keyV1 } from '@latchkey/proto';
-import { openClient } from '@latchkey/testing';
+import { openClient, type Promised } from '@latchkey/testing';
 import { type Bench } from '../bench';
+import { CALLERS, framed, LoadConnection } from '../load/connection';
 import { canPin, GENERATOR_CORE, type Measured, SERVER_CORE } from '../process';
 import { type LoadResult } from '../programs/generate';
 import { type Row } from '../row';
 import { startGenerator } from '../servers';
-import { shown, spreadOf } from '../statistics';
+import { shown, type Spread, spreadOf } from '../statistics';
 import { connectSdk, cpuMicrosOf, type KeyHolder, newHolder, READY_MS, startWorld, type World } from '../suite';
 
 const REACH = 1.1;
@@ -18,8 +19,11 @@ const ENOUGH_PER_SECOND = 48;
 const HOLDERS = 40;
 /** Of them, those whose tokens change; the others are what the load asks about. */
 const CHANGING = 10;
-const ROUNDS = 11;
+const ROUNDS = 15;
 const CALLS = 30_000;
+/** So many that the measured replica has calls left while the generator waits for its turn on the other core. */
+const CROWD = 256;
+const CROWD_ROUNDS = 7;
 const LIMIT_MS = 20_000;
 /** The generator of unary checks has its core with the SDK and whoever makes changes, so that more of one is less of the other, ms. */
 const SDK_PAUSE_MS = 5;
@@ -44,6 +48,7 @@ export const mixed: Row = {
     const over = new AbortController();
     try {
       await sdk.ready(READY_MS);
+      const concerned = await connectConcerned(world, sdk);
       const holders: KeyHolder[] = [];
       for (let i = 0; i < HOLDERS; i++) holders.push(await newHolder(world));
       const pid = world.processes.key.pid ?? 0;
@@ -51,52 +56,48 @@ export const mixed: Row = {
       const generator = await generatorFor(bench, world, holders.slice(CHANGING));
       // What else is on its core goes first, so that mutations are made at all.
       spawnSync('renice', ['-n', '10', '-p', String(generator.pid)]);
-      await loaded(generator, world, pid);
-      const [quiet, busy, rates, each]: [number[], number[], number[], number[]] = [[], [], [], []];
+      await loaded(generator, world, pid, CALLERS);
       const changing = holders.slice(0, CHANGING);
       const changes: Changes = { acknowledged: 0, sdkAnswers: 0, sdkFromMemory: 0, stale: 0, failed: 0 };
       const asking = Promise.allSettled([ask(sdk, world, holders.slice(CHANGING), changes, over.signal)]);
-      const paces: number[] = [];
       const others = { ...othersIn(world), generator };
       const beside: Record<string, number>[] = [];
       // The same is asked with and without writes, and at the same times.
-      const measured = async (
-        writing: boolean,
-      ): Promise<{ micros: number; result: LoadResult; acknowledged: number; tookMs: number }> => {
+      const measured = async (writing: boolean, callers: number): Promise<Measurement> => {
         const stop = new AbortController();
         const started = performance.now();
         const before = changes.acknowledged;
-        const lanes = change(world, sdk, changing, { writing, changes, signal: stop.signal });
+        const lanes = change(world, concerned, changing, { writing, changes, signal: stop.signal });
         const cpu = shareOfCore(others);
-        const run = await loaded(generator, world, pid);
+        const run = await loaded(generator, world, pid, callers);
         const acknowledged = changes.acknowledged - before;
         const tookMs = performance.now() - started;
-        if (writing) beside.push(cpu());
+        if (writing && callers === CALLERS) beside.push(cpu());
         // Every lane ends as it began, which is no longer beside the load.
         stop.abort();
         await lanes;
         return { ...run, acknowledged, tookMs };
       };
-      for (let round = 0; round < ROUNDS; round++) {
-        // Each goes first in every other round.
-        const writesFirst = round % 2 !== 0;
-        const [first, second] = [await measured(writesFirst), await measured(!writesFirst)];
-        const [alone, run] = writesFirst ? [second, first] : [first, second];
-        each.push(((run.micros - alone.micros) * run.result.answered) / run.acknowledged);
-        quiet.push(alone.micros);
-        paces.push((run.acknowledged / run.tookMs) * 1_000);
-        busy.push(run.micros);
-        rates.push(run.result.perSecond);
-        bench.log(
-          `  round ${round + 1} of ${ROUNDS}, µs for each check: ${alone.micros.toFixed(1)} alone, ${run.micros.toFixed(1)} beside writes`,
-        );
-      }
+      const compared = async (rounds: number, callers: number): Promise<Compared> => {
+        const pairs: Pair[] = [];
+        for (let round = 0; round < rounds; round++) {
+          // Each goes first in every other round.
+          const writesFirst = round % 2 !== 0;
+          const [first, second] = [await measured(writesFirst, callers), await measured(!writesFirst, callers)];
+          const [quiet, busy] = writesFirst ? [second, first] : [first, second];
+          pairs.push({ quiet, busy });
+          bench.log(
+            `  round ${round + 1} of ${rounds}, ${callers} callers, µs for each check: ${quiet.micros.toFixed(1)} alone, ${busy.micros.toFixed(1)} beside writes`,
+          );
+        }
+        return comparison(pairs);
+      };
+      const { ratio, cost, paces, rates } = await compared(ROUNDS, CALLERS);
+      const crowd = await compared(CROWD_ROUNDS, CROWD);
       over.abort();
       changes.failed += rejections(await asking);
+      concerned.close();
       await bench.end(generator);
-      const ratio = spreadOf(busy.map((micros, i) => micros / quiet[i]!));
-      const perSecond = spreadOf(paces).median;
-      const cost = spreadOf(each.map((micros) => micros / 1_000));
       return {
         lines: [
           {
@@ -119,14 +120,18 @@ export const mixed: Row = {
           },
           {
             figure: 'mutations/s',
-            measured: shown(spreadOf(paces), 0),
+            measured: shown(paces, 0),
             reach: `≥ ${ENOUGH_PER_SECOND}`,
-            good: perSecond >= ENOUGH_PER_SECOND,
+            good: paces.median >= ENOUGH_PER_SECOND,
           },
-          { figure: 'checks/s meanwhile', measured: shown(spreadOf(rates), 0) },
+          { figure: 'checks/s meanwhile', measured: shown(rates, 0) },
           {
             figure: 'what a replica pays for each mutation, and for reading anew what it changed',
             measured: `${shown(cost, 1)} ms of CPU; ${MUTATIONS_PER_SECOND} a second: ${((MUTATIONS_PER_SECOND * cost.median) / 10).toFixed(0)} % of a core`,
+          },
+          {
+            figure: `the same with ${CROWD} callers in place of ${CALLERS}`,
+            measured: `${shown(crowd.ratio)} at ${shown(crowd.paces, 0)} mutations/s and ${shown(crowd.rates, 0)} checks/s`,
           },
           {
             figure: 'what the other core does beside writes, each of it',
@@ -141,8 +146,9 @@ export const mixed: Row = {
           mixedToQuiet: ratio.median,
           mixedStale: changes.stale,
           mixedFailed: changes.failed,
-          mixedMutationsPerSecond: perSecond,
-          mixedChecksPerSecond: spreadOf(rates).median,
+          mixedMutationsPerSecond: paces.median,
+          mixedChecksPerSecond: rates.median,
+          mixedToQuietInCrowd: crowd.ratio.median,
         },
       };
     } finally {
@@ -210,14 +216,53 @@ async function generatorFor(bench: Bench, world: World, holders: readonly KeyHol
   return await startGenerator(bench, { questions, tls: world.tls('ops') });
 }
 
-async function loaded(
-  generator: Measured,
-  world: World,
-  pid: number,
-): Promise<{ readonly micros: number; readonly result: LoadResult }> {
-  const port = Number(world.addresses.key.split(':')[1]);
+interface Loaded {
+  readonly micros: number;
+  readonly result: LoadResult;
+}
+
+interface Measurement extends Loaded {
+  readonly acknowledged: number;
+  readonly tookMs: number;
+}
+
+/** One after the other. */
+interface Pair {
+  readonly quiet: Measurement;
+  readonly busy: Measurement;
+}
+
+interface Compared {
+  /** Of what a check costs beside writes, to that without. */
+  readonly ratio: Spread;
+  /** What the replica pays for a mutation, ms. */
+  readonly cost: Spread;
+  /** Mutations a second. */
+  readonly paces: Spread;
+  /** Checks a second meanwhile. */
+  readonly rates: Spread;
+}
+
+function comparison(pairs: readonly Pair[]): Compared {
+  const of = (each: (pair: Pair) => number): Spread => spreadOf(pairs.map(each));
+  return {
+    ratio: of(({ quiet, busy }) => busy.micros / quiet.micros),
+    cost: of(({ quiet, busy }) => ((busy.micros - quiet.micros) * busy.result.answered) / busy.acknowledged / 1_000),
+    paces: of(({ busy }) => (busy.acknowledged / busy.tookMs) * 1_000),
+    rates: of(({ busy }) => busy.result.perSecond),
+  };
+}
+
+async function loaded(generator: Measured, world: World, pid: number, callers: number): Promise<Loaded> {
+  const port = portOf(world.addresses.key);
   const before = cpuMicrosOf(pid);
-  const result = await generator.ask<LoadResult>('run', { port, calls: CALLS, limitMs: LIMIT_MS, checked: true });
+  const result = await generator.ask<LoadResult>('run', {
+    port,
+    calls: CALLS,
+    limitMs: LIMIT_MS,
+    callers,
+    checked: true,
+  });
   const micros = (cpuMicrosOf(pid) - before) / result.answered;
   if (result.failed + result.wrong > 0) throw new Error(`${result.failed} checks failed, ${result.wrong} were wrong`);
   return { micros, result };
@@ -242,23 +287,42 @@ async function ask(
   }
 }
 
+/** Whom changes are made at, and who is asked about each of them; each is connected once, before anything is measured. */
+interface Concerned {
+  readonly tokens: Promised<keyV1.PersonalTokenServiceClient>;
+  readonly replicas: readonly LoadConnection[];
+  readonly sdk: LatchkeyClient;
+  close(): void;
+}
+
+async function connectConcerned(world: World, sdk: LatchkeyClient): Promise<Concerned> {
+  const tls = world.tls('ops');
+  // Changes are made at another replica than the measured one, so that what that one does is answer checks and hear of changes.
+  const { calls: tokens, close } = openClient(keyV1.PersonalTokenServiceClient, world.keyAddresses[1] ?? '', tls);
+  const replicas = await Promise.all(
+    world.keyAddresses.map((address) => LoadConnection.open(portOf(address), tls, AUTHORIZE.path)),
+  );
+  return {
+    tokens,
+    replicas,
+    sdk,
+    close: () => {
+      close();
+      for (const replica of replicas) replica.close();
+    },
+  };
+}
+
 /**
- * Disables a token and enables it again, over and over, and asks every replica as soon as each change is acknowledged. Without
- * `writing` it only asks.
+ * Disables a token and enables it again, over and over, and asks every replica and the SDK as soon as each change is acknowledged.
+ * Without `writing` it only asks.
  */
 async function change(
-  world: World,
-  sdk: LatchkeyClient,
+  { organizationId, workspaceId }: World,
+  { tokens, replicas, sdk }: Concerned,
   holders: readonly KeyHolder[],
   { writing, changes, signal }: { writing: boolean; changes: Changes; signal: AbortSignal },
 ): Promise<void> {
-  const { api, organizationId, workspaceId } = world;
-  // Made at another replica than the measured one, so that what that one does is answer checks and hear of changes.
-  const { calls: tokens, close } = openClient(
-    keyV1.PersonalTokenServiceClient,
-    world.keyAddresses[1] ?? '',
-    world.tls('ops'),
-  );
   const started = performance.now();
   const lane = async ({ tokenId, secret, as }: KeyHolder, number: number): Promise<void> => {
     // Both end as they began, enabled.
@@ -272,15 +336,30 @@ async function change(
         else await tokens.disablePersonalToken({ organizationId, tokenId }, { as });
         changes.acknowledged += 1;
       }
-      for (const replica of [...api.authorizationReplicas, sdk]) {
-        const { allowed } = await replica.authorize({ key: secret, permission: 'projects:read', workspaceId });
-        if (allowed !== expected) changes.stale += 1;
-      }
+      const question = { key: secret, permission: 'projects:read', workspaceId };
+      const answers = [...replicas.map((replica) => allowedBy(replica, question)), sdk.authorize(question)];
+      for (const { allowed } of await Promise.all(answers)) if (allowed !== expected) changes.stale += 1;
     }
   };
   changes.failed += rejections(await Promise.allSettled(holders.map(lane)));
-  close();
 }
+
+const AUTHORIZE = keyV1.AuthorizationServiceService.authorize;
+
+/** As the generator asks: whoever asks shares a core with everything that is to be seen beside it. */
+function allowedBy(
+  replica: LoadConnection,
+  question: { readonly key: string; readonly permission: string; readonly workspaceId: string },
+): Promise<keyV1.AuthorizeResponse> {
+  return new Promise((resolve, reject) => {
+    replica.call(framed(AUTHORIZE.requestSerialize({ organizationId: '', ...question })), (message) => {
+      if (message === undefined) reject(new Error('a check was not answered'));
+      else resolve(AUTHORIZE.responseDeserialize(message));
+    });
+  });
+}
+
+const portOf = (address: string): number => Number(address.split(':')[1]);
 
 function rejections(ended: readonly PromiseSettledResult<void>[]): number {
   return ended.filter(({ status }) => status === 'rejected').length;
