@@ -12,7 +12,7 @@ import { ended } from '../ended';
 import { Bench } from './bench';
 import { writeDocument } from './document';
 import { measuredNode } from './measured-node';
-import { selfTimes } from './profile';
+import { type Cost, packageTimes, selfTimes } from './profile';
 import { type RowResult } from './row';
 import { ROWS } from './rows';
 
@@ -78,9 +78,11 @@ async function run(): Promise<number> {
 const SHOWN = 60;
 
 function profiles(dir: string): string[] {
+  const lines = (costs: readonly Cost[]): string[] =>
+    costs.slice(0, SHOWN).map(({ name, share }) => `  ${(share * 100).toFixed(1).padStart(5)} %  ${name}`);
   return readdirSync(dir).flatMap((program) => {
-    const costs = selfTimes(join(dir, program)).slice(0, SHOWN);
-    return [program, ...costs.map(({ name, share }) => `  ${(share * 100).toFixed(1).padStart(5)} %  ${name}`)];
+    const own = join(dir, program);
+    return [`${program}, by package`, ...lines(packageTimes(own)), `${program}, by function`, ...lines(selfTimes(own))];
   });
 }
 
