@@ -2,17 +2,23 @@ import type { Http2Session } from 'node:http2';
 import type * as grpc from '@grpc/grpc-js';
 import { http2ServersOf } from './http2-servers';
 
+/** No stream's number. */
+const FREE = -1;
+
 /**
  * What runs on an HTTP/2 session, by stream number, in place of the Map in which Node has it.
  *
  * A Map whose entries come and go gets a new table every few of them, and each table that it leaves points to the next. Once one has become
  * old, and every full collection makes one so, garbage among the old objects leads to all tables that follow: what calls leave behind is no longer
  * collected young. Each collection then takes several times as long, a full one is due every second or two, and it all begins
- * anew with that: docs/benchmarks.md has what a call costs with it. An object that has no such tables holds nothing that is over.
+ * anew with that: docs/benchmarks.md has what a call costs with it. Arrays whose places are used again hold nothing that is over.
  */
 export class SessionStreams<Stream> implements Map<number, Stream> {
   readonly [Symbol.toStringTag] = 'SessionStreams';
-  readonly #running = Object.create(null) as Record<number, Stream>;
+  /** {@link FREE} where nothing runs. As long as the most that ever ran at once: few, so that to look through it is quick. */
+  readonly #ids: number[] = [];
+  /** In the same places. */
+  readonly #streams: (Stream | undefined)[] = [];
   #size = 0;
 
   get size(): number {
@@ -20,23 +26,33 @@ export class SessionStreams<Stream> implements Map<number, Stream> {
   }
 
   get(id: number): Stream | undefined {
-    return this.#running[id];
+    const place = this.#ids.indexOf(id);
+    return place < 0 ? undefined : this.#streams[place];
   }
 
   has(id: number): boolean {
-    return id in this.#running;
+    return this.#ids.includes(id);
   }
 
   set(id: number, stream: Stream): this {
-    if (!this.has(id)) this.#size += 1;
-    this.#running[id] = stream;
+    let place = this.#ids.indexOf(id);
+    if (place < 0) {
+      place = this.#ids.indexOf(FREE);
+      if (place < 0) place = this.#ids.length;
+      this.#size += 1;
+    }
+    this.#ids[place] = id;
+    this.#streams[place] = stream;
     return this;
   }
 
   delete(id: number): boolean {
-    if (!this.has(id)) return false;
+    const place = this.#ids.indexOf(id);
+    if (place < 0) return false;
+    this.#ids[place] = FREE;
+    this.#streams[place] = undefined;
     this.#size -= 1;
-    return delete this.#running[id];
+    return true;
   }
 
   clear(): void {
@@ -49,17 +65,17 @@ export class SessionStreams<Stream> implements Map<number, Stream> {
   }
 
   entries(): MapIterator<[number, Stream]> {
-    return Object.entries(this.#running)
-      .map(([id, stream]): [number, Stream] => [Number(id), stream])
+    return this.#ids
+      .flatMap((id, place): [number, Stream][] => (id === FREE ? [] : [[id, this.#streams[place]!]]))
       .values();
   }
 
   keys(): MapIterator<number> {
-    return Object.keys(this.#running).map(Number).values();
+    return this.#ids.filter((id) => id !== FREE).values();
   }
 
   values(): MapIterator<Stream> {
-    return Object.values(this.#running).values();
+    return [...this.entries()].map(([, stream]) => stream).values();
   }
 
   [Symbol.iterator](): MapIterator<[number, Stream]> {

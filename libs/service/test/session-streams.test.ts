@@ -84,6 +84,8 @@ test('streams are found, counted and gone through as in a Map', () => {
     [3, 'third'],
   ]);
   expect([streams.delete(3), streams.delete(1), streams.delete(1), streams.size]).toEqual([false, true, false, 0]);
-  streams.set(7, 'another').clear();
+  expect([streams.get(0), streams.has(0), streams.delete(0), streams.size]).toEqual([undefined, false, false, 0]);
+  expect([...streams.set(7, 'another').set(9, 'one more').keys()]).toEqual([7, 9]);
+  streams.clear();
   expect([[...streams.keys()], [...streams.values()], streams.size]).toEqual([[], [], 0]);
 });
