@@ -11,7 +11,7 @@ const FREE = -1;
  * A Map whose entries come and go gets a new table every few of them, and each table that it leaves points to the next. Once one has become
  * old, and every full collection makes one so, garbage among the old objects leads to all tables that follow: what calls leave behind is no longer
  * collected young. Each collection then takes several times as long, a full one is due every second or two, and it all begins
- * anew with that: docs/benchmarks.md has what a call costs with it. Arrays whose places are used again hold nothing that is over.
+ * anew with that: docs/adr/0006-streams-in-arrays.md. Arrays whose places are used again hold nothing that is over.
  */
 export class SessionStreams<Stream> implements Map<number, Stream> {
   readonly [Symbol.toStringTag] = 'SessionStreams';
@@ -95,7 +95,7 @@ function replaceStreams(session: Http2Session): void {
   state.streams = new SessionStreams();
 }
 
-/** As Node's own code has it since version 8, where the Map is of a class of its own. */
+/** As in Node 20 to 24, where the Map is of a class of Node's own. */
 function isState(state: unknown): state is { streams: Pick<Map<number, unknown>, 'size'> } {
   const streams: unknown = typeof state === 'object' && state !== null && 'streams' in state && state.streams;
   return typeof streams === 'object' && streams !== null && 'size' in streams && typeof streams.size === 'number';
