@@ -33,8 +33,7 @@ export function selfTimes(dir: string): Cost[] {
 export function packageTimes(dir: string): Cost[] {
   return costs(dir, (stack) => {
     const frame = stack.find(({ url }) => url !== '' && !url.startsWith('node:'));
-    if (frame === undefined)
-      return stack.some(({ functionName }) => functionName === '(garbage collector)') ? 'garbage' : 'Node itself';
+    if (frame === undefined) return stack[0].functionName === '(garbage collector)' ? 'garbage' : 'Node itself';
     const [, name] = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(frame.url) ?? [];
     return name ?? 'Latchkey';
   });

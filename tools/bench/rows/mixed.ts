@@ -63,7 +63,6 @@ export const mixed: Row = {
       const changes: Changes = { acknowledged: 0, sdkAnswers: 0, sdkFromMemory: 0, stale: 0, failed: 0 };
       const asking = Promise.allSettled([ask(sdk, world, holders.slice(CHANGING), changes, over.signal)]);
       const others = { ...othersIn(world), generator };
-      const beside: Record<string, number>[] = [];
       // The same is asked with and without writes, and at the same times.
       const measured = async (writing: boolean, callers: number): Promise<Measurement> => {
         const stop = new AbortController();
@@ -74,11 +73,11 @@ export const mixed: Row = {
         const run = await loaded(generator, world, pid, callers);
         const acknowledged = changes.acknowledged - before;
         const tookMs = performance.now() - started;
-        if (writing && callers === CALLERS) beside.push(cpu());
+        const beside = cpu();
         // Every lane ends as it began, which is no longer beside the load.
         stop.abort();
         await lanes;
-        return { ...run, acknowledged, tookMs };
+        return { ...run, acknowledged, tookMs, beside };
       };
       const compared = async (rounds: number, callers: number): Promise<Compared> => {
         const pairs: Pair[] = [];
@@ -94,7 +93,7 @@ export const mixed: Row = {
         }
         return comparison(pairs);
       };
-      const { ratio, cost, paces, rates } = await compared(ROUNDS, CALLERS);
+      const { ratio, cost, paces, rates, beside } = await compared(ROUNDS, CALLERS);
       const crowd = await compared(CROWD_ROUNDS, CROWD);
       over.abort();
       changes.failed += rejections(await asking);
@@ -137,7 +136,7 @@ export const mixed: Row = {
           },
           {
             figure: 'what the other core does beside writes, each of it',
-            measured: shares(beside),
+            measured: beside,
           },
           {
             figure: 'answers of an SDK beside both, and from its memory',
@@ -226,6 +225,8 @@ interface Loaded {
 interface Measurement extends Loaded {
   readonly acknowledged: number;
   readonly tookMs: number;
+  /** What everybody else has taken of the other core, %. */
+  readonly beside: Record<string, number>;
 }
 
 /** One after the other. */
@@ -243,6 +244,8 @@ interface Compared {
   readonly paces: Spread;
   /** Checks a second meanwhile. */
   readonly rates: Spread;
+  /** Who took how much of the other core meanwhile. */
+  readonly beside: string;
 }
 
 function comparison(pairs: readonly Pair[]): Compared {
@@ -252,6 +255,7 @@ function comparison(pairs: readonly Pair[]): Compared {
     cost: of(({ quiet, busy }) => ((busy.micros - quiet.micros) * busy.result.answered) / busy.acknowledged / 1_000),
     paces: of(({ busy }) => (busy.acknowledged / busy.tookMs) * 1_000),
     rates: of(({ busy }) => busy.result.perSecond),
+    beside: shares(pairs.map(({ busy }) => busy.beside)),
   };
 }
 
@@ -278,8 +282,9 @@ async function ask(
   changes: Changes,
   signal: AbortSignal,
 ): Promise<void> {
+  const asked = Array.from({ length: SDK_TIMES }, () => holders).flat();
   while (!signal.aborted) {
-    for (const { secret } of Array.from({ length: SDK_TIMES }, () => holders).flat()) {
+    for (const { secret } of asked) {
       const { allowed, source } = await sdk.authorize({ key: secret, permission: 'projects:read', workspaceId });
       changes.sdkAnswers += 1;
       if (source === 'memory') changes.sdkFromMemory += 1;
