@@ -1,5 +1,5 @@
 import { type Attempt, type Evaluate } from '../src/protocol';
-import { type Fact, keyOfHash, type World } from './world';
+import { areEqual, type Fact, keyOfHash, type World } from './world';
 
 /** What a check was told, and from which versions. */
 export interface Answer {
@@ -45,7 +45,10 @@ export interface Violation {
 /** What is wrong with an answer to a check that began when `since` was acknowledged and the database's clock said `began`. */
 export function judge(world: World, answer: Answer, since: readonly number[], began: number, slack: number) {
   const versions = answer.used.map(({ slot, version }) => `${world.nameOf(slot)} v${version}`).join(', ');
-  for (const { slot, version } of answer.used) {
+  for (const { slot, version, state } of answer.used) {
+    const made = world.stateOf(slot, version);
+    if (!made || !areEqual(made, state))
+      return `impossible: ${world.nameOf(slot)} v${version} ${JSON.stringify(state)}`;
     if (version < since[slot]!) return `stale: from ${versions}; acknowledged ${world.nameOf(slot)} v${since[slot]}`;
     const together = world.together(slot, version);
     for (const other of answer.used) {

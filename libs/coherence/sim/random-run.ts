@@ -115,12 +115,13 @@ function scheduleMutations(simulation: Simulation, random: Random, weather: Rand
     const rotate = world.kindOf(slot) === 'key' && random.chance(hot ? 0.1 : 0.5);
     const change = rotate ? { ...state, hash: `${id}#${random.below(2)}` } : { ...state, on: !state.on };
     // A newer version of the software calls its event by a name that this one doesn't know.
-    const event = random.chance(0.02) ? { kind: 'policy', id: 'p', hashes: [] } : undefined;
-    submit(world.propose(id, change, event));
+    const as = random.chance(0.02) ? { kind: 'policy', id: 'p', hashes: [] } : undefined;
+    submit(world.propose(id, change, { as, withDelta: as === undefined && random.chance(0.5) }));
     // What is off is soon on again, or there would be nothing to revoke.
     if (state.on && !rotate) {
       timeline.after(random.between(100, 800), () => {
-        if (!world.latest(slot).on) submit(world.propose(id, { ...world.latest(slot), on: true }));
+        if (!world.latest(slot).on)
+          submit(world.propose(id, { ...world.latest(slot), on: true }, { withDelta: random.chance(0.5) }));
       });
     }
   };

@@ -17,7 +17,7 @@ import { type Answer, deciding } from './decision';
 import { begin, type Began, conclude, type Environment } from './environment';
 import { type Machine } from './machine';
 import { type Stream } from './stream';
-import { type Fact, KINDS } from './world';
+import { type Fact, KINDS, renewFact } from './world';
 
 /** What a fill resumes: a check of the replica's own, or an SDK holder that asked for an entry. */
 type Waiter =
@@ -118,6 +118,7 @@ export class ReplicaNode {
       parameters: this.#parameters,
       kinds: KINDS,
       limits,
+      renew: renewFact,
       authenticator,
       identify,
       remembered: this.#remembered,

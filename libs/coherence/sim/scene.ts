@@ -1,10 +1,10 @@
-import { type ChangeEvent, DEFAULTS, type Parameters } from '../src/protocol';
+import { DEFAULTS, type Parameters } from '../src/protocol';
 import { type Tally } from './environment';
 import { type Leg, type Weather } from './network';
 import { type NodeSetting, Simulation } from './simulation';
 import { type Switch, type Switches } from './switches';
 import { type Timeline } from './timeline';
-import { type Mutation, type State } from './world';
+import { type Mutation, type State, type Telling } from './world';
 
 /** A hand-written schedule that breaks the promise without one ingredient, and keeps it with all of them. */
 export interface Schedule {
@@ -126,11 +126,11 @@ export class Scene {
   }
 
   /** A writer is asked for a change; returns it once it has been asked for. */
-  mutate(time: number, id: string, change: Partial<State>, options: { writer?: number; event?: ChangeEvent } = {}) {
+  mutate(time: number, id: string, change: Partial<State>, options: Telling & { writer?: number } = {}) {
     const { world } = this.simulation.environment;
     const made: { mutation?: Mutation } = {};
     this.at(time, () => {
-      made.mutation = world.propose(id, { ...world.latest(world.slotOf(id)), ...change }, options.event);
+      made.mutation = world.propose(id, { ...world.latest(world.slotOf(id)), ...change }, options);
       this.simulation.writers[options.writer ?? 0]?.mutate(made.mutation);
     });
     return made;

@@ -38,6 +38,8 @@ const EVERY_SWITCH: Record<Switch, true> = {
   noFillGuard: true,
   guardByIdOnly: true,
   deadLinks: true,
+  renewsAnyVersion: true,
+  renewedUntold: true,
   noRestart: true,
   droppedFillAnswers: true,
   joinKeepsFills: true,

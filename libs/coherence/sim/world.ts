@@ -1,4 +1,4 @@
-import { type ChangeEvent, type Entity, type FillResult, type Subject } from '../src/protocol';
+import { type ChangeEvent, type Delta, type Entity, type FillResult, type Renew, type Subject } from '../src/protocol';
 import { type Timeline } from './timeline';
 
 /** The state of one entity; which of the properties matter depends on its kind. */
@@ -23,11 +23,22 @@ export interface Mutation {
   readonly slot: number;
   readonly state: State;
   readonly event: ChangeEvent;
+  /** Whether replicas are told what it makes of the version before. */
+  readonly withDelta: boolean;
   /** What had been acknowledged when it began. */
   readonly since: readonly number[];
   /** The version it made; undefined until it has committed. */
   version?: number;
+  /** What it made of the version before, for those who are told. */
+  delta?: Delta | undefined;
   acknowledged: boolean;
+}
+
+/** How others hear of a mutation. */
+export interface Telling {
+  /** What a newer version of the software calls the change. */
+  readonly as?: ChangeEvent | undefined;
+  readonly withDelta?: boolean;
 }
 
 interface Slot {
@@ -81,17 +92,21 @@ export class World {
     return this.#slots[slot]!.versions.slice(from).map(({ state }) => state);
   }
 
+  stateOf(slot: number, version: number): State | undefined {
+    return this.#slots[slot]!.versions[version]?.state;
+  }
+
   together(slot: number, version: number): readonly number[] {
     return this.#slots[slot]!.together[version]!;
   }
 
-  /** A change that somebody is about to make; a newer version of the software may call its event something else. */
-  propose(id: string, state: State, as?: ChangeEvent): Mutation {
+  /** A change that somebody is about to make. */
+  propose(id: string, state: State, { as, withDelta = false }: Telling = {}): Mutation {
     const slot = this.slotOf(id);
     const { kind } = this.#slots[slot]!;
     const event = as ?? { kind, id, hashes: kind === 'key' ? [`${id}#0`, `${id}#1`] : [] };
     const number = this.#proposed.length + 1;
-    const mutation = { id: number, slot, state, event, since: [...this.acknowledged], acknowledged: false };
+    const mutation = { id: number, slot, state, event, withDelta, since: [...this.acknowledged], acknowledged: false };
     this.#proposed.push(mutation);
     return mutation;
   }
@@ -100,10 +115,12 @@ export class World {
   commit(mutation: Mutation): void {
     if (mutation.version !== undefined) return;
     const slot = this.#slots[mutation.slot]!;
+    const before = slot.versions.at(-1)!.state;
     mutation.version = slot.versions.push({ state: mutation.state, at: this.#timeline.now }) - 1;
+    if (mutation.withDelta) mutation.delta = deltaOf(before, mutation.state, mutation.version);
     this.outbox.set(mutation, this.#timeline.now);
-    const before = slot.together[mutation.version - 1]!;
-    slot.together.push(mutation.since.map((version, i) => Math.max(version, before[i]!)));
+    const seen = slot.together[mutation.version - 1]!;
+    slot.together.push(mutation.since.map((version, i) => Math.max(version, seen[i]!)));
     this.#timeline.note(
       () => `M${mutation.id} commits ${slot.id} v${mutation.version} ${JSON.stringify(mutation.state)}`,
     );
@@ -148,7 +165,20 @@ export class World {
 
 function entity({ kind, id }: Slot, slot: number, version: number, state: State): Entity<Fact> {
   const hashes = kind === 'key' && state.hash ? [state.hash] : [];
-  return { kind, id, hashes, within: [], value: { slot, version, state } };
+  return { kind, id, hashes, within: [], version, value: { slot, version, state } };
+}
+
+/** As the real service does it: with another hash, a key is read anew. */
+function deltaOf(before: State, after: State, version: number): Delta | undefined {
+  const { on } = after;
+  return areEqual({ ...before, on }, after) ? { version, fields: { on, version } } : undefined;
+}
+
+export const renewFact: Renew<Fact> = ({ value: { slot, state } }, { on, version }) =>
+  typeof on === 'boolean' && typeof version === 'number' ? { slot, version, state: { ...state, on } } : undefined;
+
+export function areEqual(one: State, other: State): boolean {
+  return one.on === other.on && one.hash === other.hash && one.expires === other.expires;
 }
 
 export function keyOfHash(hash: string): string {

@@ -81,7 +81,9 @@ export class WriterNode {
   }
 
   #enter(work: Work): void {
-    this.#do(this.#barrier.submit(work, [work.mutation.event], this.machine.clock()));
+    // Also of what is swept or asked for again, which the real service no longer knows: no harm must come of it.
+    const { event, delta } = work.mutation;
+    this.#do(this.#barrier.submit(work, [{ ...event, delta }], this.machine.clock()));
   }
 
   #sweep(): void {

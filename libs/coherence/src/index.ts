@@ -20,4 +20,13 @@ export { type BarrierWrapper, type Coherence, openCoherence } from './live/coher
 export { systemClock } from './live/clock';
 export { type HolderEnd, type HolderStream, LiveReplica } from './live/live-replica';
 export { RestoreError, restoreEpoch, type RestoreOptions } from './live/restore';
-export { type Attempt, type Clock, type Entity, type FillResult, type Subject, type View } from './protocol';
+export {
+  type Attempt,
+  type Clock,
+  type Delta,
+  type Entity,
+  type FillResult,
+  type Renew,
+  type Subject,
+  type View,
+} from './protocol';

@@ -10,7 +10,7 @@ import { type MutationBarrier } from './live/live-barrier';
 import { type AuditDocument, collectionsOf, type Collections, DURABLE, prepareCollections } from './collections';
 import { type Enqueued, outboxId, putOutbox, removeOutbox, settledElsewhere } from './outbox';
 import { type OutboxHandler } from './outbox-relay';
-import { type ChangeEvent } from './protocol';
+import { type ChangeEvent, type Delta, nameOf } from './protocol';
 import { type Codec, firstAnswer, keepAnswer } from './request-record';
 import { inTransaction } from './transaction';
 
@@ -30,6 +30,11 @@ export interface Transaction {
    * means "it is so already" is one that holds everywhere too. `hashes`: all under which a key is, was or becomes found.
    */
   changed(kind: EntityKind, id: string, hashes?: readonly string[]): void;
+  /**
+   * Says what the change makes of an entity that was {@link changed}: a replica that holds the version before goes on with this one,
+   * and has nothing to read. Only for what all replicas may know, and decisions depend on.
+   */
+  renewed(kind: EntityKind, id: string, delta: Delta): void;
   /**
    * Takes a promise back, because its work is done by this very change.
    * @throws AppError ABORTED (SETTLED_ELSEWHERE) with `mustExist` when it is gone: somebody else has finished the work.
@@ -110,6 +115,7 @@ export class Mutations {
         const entries: AuditDocument[] = [];
         const promised = new Map<string, Enqueued>();
         const events = new Map<string, ChangeEvent>();
+        const deltas = new Map<string, Delta>();
         if (ctx.requestId !== '') {
           const first = await firstAnswer(requests, ctx, codec, now, session);
           if (first !== undefined) return { ...first, replayed: true, due: false, invalidationKey: undefined };
@@ -123,6 +129,7 @@ export class Mutations {
             events.set(`${kind}:${id}:${hashes.join()}`, { kind, id, hashes });
             concerned = [...events.values()];
           },
+          renewed: (kind, id, delta) => void deltas.set(nameOf(kind, id), delta),
           settle: async (kind, key, { mustExist = false } = {}) => {
             const taken = promised.delete(outboxId(kind, key));
             const removed = await removeOutbox(outbox, kind, key, session);
@@ -136,7 +143,11 @@ export class Mutations {
           this.#barrier && (await promiseInvalidation(outbox, [...events.values()], now, session));
         if (ctx.requestId !== '') await keepAnswer(requests, ctx, codec, answer, [...events.values()], session);
         await this.#checkpoint(`${step}:before-commit`);
-        return { answer, events: [...events.values()], replayed: false, due, invalidationKey };
+        const told = [...events.values()].map((event) => ({
+          ...event,
+          delta: deltas.get(nameOf(event.kind, event.id)),
+        }));
+        return { answer, events: told, replayed: false, due, invalidationKey };
       });
     } catch (error) {
       if (meansItIsSo(error)) await this.#pass(concerned, ctx, undefined);

@@ -1,7 +1,8 @@
 import { AppError } from '@latchkey/service';
-import type mongoose from 'mongoose';
+import mongoose from 'mongoose';
 import { typeid } from 'typeid-js';
 import { type Checkpoint, Mutations, type Transaction } from '../src';
+import { type ChangeEvent } from '../src/protocol';
 import {
   type Answer,
   AnswerCodec,
@@ -334,4 +335,43 @@ it('refused-before-made: a change that could not be made visible is not made, an
   const refusing = new Mutations({ connection, log: capturedLog().log, barrier });
   await expect(refusing.run(call(), AnswerCodec, (tx) => createThing(tx))).rejects.toBe(behind);
   expect(await stored()).toEqual({ things: 0, audit: 0, outbox: 0, requests: 0 });
+});
+
+it('told-not-stored: what a change makes of an entity is told when it has committed, and neither kept nor repeated', async () => {
+  const told: ChangeEvent[][] = [];
+  const barrier = {
+    pass: (events: readonly ChangeEvent[]) => {
+      told.push([...events]);
+      return Promise.reject(new Error('nobody is to be told once more by a sweeper'));
+    },
+  };
+  const telling = new Mutations({ connection, log: capturedLog().log, barrier });
+  const delta = { version: 8, fields: { state: 'DISABLED' } };
+  let attempts = 0;
+  const change = () =>
+    telling.run(call({ requestId: 'one' }), AnswerCodec, (tx) => {
+      tx.changed('key', 'k');
+      tx.changed('member', 'm');
+      // Of an attempt that is given up nothing is told.
+      if (attempts++ === 0) {
+        tx.renewed('member', 'm', delta);
+        const conflict = new mongoose.mongo.MongoServerError({ message: 'conflict' });
+        conflict.addErrorLabel('TransientTransactionError');
+        throw conflict;
+      }
+      tx.renewed('key', 'k', delta);
+      return Promise.resolve({ name: 'answer' });
+    });
+  await expect(change()).rejects.toThrow('once more');
+  await expect(change()).rejects.toThrow('once more');
+  const bare = [
+    { kind: 'key', id: 'k', hashes: [] },
+    { kind: 'member', id: 'm', hashes: [] },
+  ];
+  expect(told).toEqual([[{ ...bare[0], delta }, bare[1]], bare]);
+  expect(attempts).toBe(2);
+  const promised = await connection.collection('outbox').find({}).toArray();
+  const kept = await connection.collection('requests').find({}).toArray();
+  expect(JSON.stringify([promised, kept])).toContain('member');
+  expect(JSON.stringify([promised, kept])).not.toContain('DISABLED');
 });

@@ -22,6 +22,17 @@ export const HOLDER_SCHEDULES: readonly Schedule[] = [
     },
   },
   {
+    without: 'renewedUntold',
+    story:
+      'p0 needs not read what becomes of m0, since the change says it. h0 has m0 from p0, and must forget it all the same.',
+    setting: { redis: true },
+    script: (scene) => {
+      scene.hold(0, 0, 50);
+      scene.check('h0', 'k0#0', 100, 1_500);
+      scene.mutate(212, 'm0', { on: false }, { withDelta: true });
+    },
+  },
+  {
     without: 'flushKeepsHolders',
     story: 'p0 has missed an event and flushes. h0 must flush too, before p0 acknowledges.',
     setting: { parameters: { ringSize: 1 } },

@@ -149,7 +149,7 @@ export const LEASE_SCHEDULES: readonly Schedule[] = [
     story: 'A newer writer revokes by an event of a kind that p0 does not know: it may concern anything p0 has cached.',
     script: (scene) => {
       scene.check('p0', 'k0#0', 50, 1_500);
-      scene.mutate(212, 'r0', { on: false }, { event: { kind: 'policy', id: 'p', hashes: [] } });
+      scene.mutate(212, 'r0', { on: false }, { as: { kind: 'policy', id: 'p', hashes: [] } });
     },
   },
 ];

@@ -28,6 +28,20 @@ export const REDIS_SCHEDULES: readonly Schedule[] = [
     },
   },
   {
+    without: 'renewsAnyVersion',
+    story:
+      'm0 is let in and thrown out again. What the first change makes of it comes to p0 after the second has been acknowledged: it ' +
+      'must not be made of what p0 holds by then.',
+    setting: { redis: true },
+    script: (scene) => {
+      scene.check('p0', 'k0#0', 50, 400);
+      scene.mutate(112, 'm0', { on: false });
+      scene.route({ from: 'w0', to: 'p0', what: 'events', after: 200, times: 1 }, 60);
+      scene.mutate(212, 'm0', { on: true }, { withDelta: true });
+      scene.mutate(220, 'm0', { on: false }, { withDelta: true });
+    },
+  },
+  {
     without: 'forgedAck',
     story:
       'Somebody on Redis says in the name of p0 that it has applied the change. Without the key of the epoch it is noise.',

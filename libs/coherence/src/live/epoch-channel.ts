@@ -102,6 +102,10 @@ const areTexts = (value: unknown): boolean => Array.isArray(value) && value.ever
 
 function isAnnouncement(value: unknown): boolean {
   if (!isRecord(value) || typeof value.name !== 'string' || !isRecord(value.event)) return false;
-  const { kind, id, hashes } = value.event;
-  return typeof kind === 'string' && typeof id === 'string' && areTexts(hashes);
+  const { kind, id, hashes, delta } = value.event;
+  return typeof kind === 'string' && typeof id === 'string' && areTexts(hashes) && isDeltaOrNone(delta);
+}
+
+function isDeltaOrNone(value: unknown): boolean {
+  return value === undefined || (isRecord(value) && Number.isSafeInteger(value.version) && isRecord(value.fields));
 }

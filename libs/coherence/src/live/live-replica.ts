@@ -9,6 +9,7 @@ import {
   type FillResult,
   type Parameters,
   Pruner,
+  type Renew,
   Replica,
   type ReplicaEffect,
   type Subject,
@@ -29,6 +30,8 @@ export interface LiveReplicaOptions<V> {
   readonly limits: CacheLimits;
   /** Reads the facts about a subject, linearizably, from whoever owns them. */
   readonly load: (subject: Subject) => Promise<FillResult<V>>;
+  /** What a change makes of an entity that is held, so that it need not be read anew. Default: it is. */
+  readonly renew?: Renew<V>;
   /** Asked before each read that a check or an SDK holder causes, on whose account it is; may refuse it. Default: no limit. */
   readonly admit?: (caller: string, subject: Subject) => AppError | undefined;
   readonly log: Logger;
@@ -62,7 +65,8 @@ const LEAVE_LIMIT_MS = 10_000;
 
 /** A replica of the protocol, in this process: answers from memory, inside its lease. */
 export class LiveReplica<V> {
-  readonly #options: Required<Omit<LiveReplicaOptions<V>, 'remembered'>> & Pick<LiveReplicaOptions<V>, 'remembered'>;
+  readonly #options: Required<Omit<LiveReplicaOptions<V>, 'remembered' | 'renew'>> &
+    Pick<LiveReplicaOptions<V>, 'remembered'>;
   readonly #replica: Replica<Waiter<V>, V>;
   readonly #pruner: Pruner;
   readonly #deciding: Deciding<V>;
@@ -72,10 +76,10 @@ export class LiveReplica<V> {
 
   constructor(options: LiveReplicaOptions<V>) {
     this.#options = { clock: systemClock, admit: () => undefined, ...options };
-    const { parameters, kinds, limits, channel, remembered } = options;
+    const { parameters, kinds, limits, renew, channel, remembered } = options;
     const identify = (): string => randomBytes(12).toString('hex');
     const { mark } = remembered ?? {};
-    this.#replica = new Replica({ parameters, kinds, limits, authenticator: HMAC, identify, remembered: mark });
+    this.#replica = new Replica({ parameters, kinds, limits, renew, authenticator: HMAC, identify, remembered: mark });
     remembered?.onHigher((higher) => this.#replica.recall(higher));
     this.#pruner = new Pruner(parameters);
     this.#deciding = {

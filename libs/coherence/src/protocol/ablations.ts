@@ -25,6 +25,10 @@ export interface Ablations {
   readonly guardByIdOnly?: boolean;
   /** What an entity leads to is believed to be in memory still. */
   readonly deadLinks?: boolean;
+  /** A change is applied to whatever version of the entity is held. */
+  readonly renewsAnyVersion?: boolean;
+  /** A holder is not told of what its replica has renewed. */
+  readonly renewedUntold?: boolean;
   /** After an await, a check goes on with what it had already looked up. */
   readonly noRestart?: boolean;
   /** A dropped fill still answers those that waited for it. */

@@ -21,16 +21,18 @@ class Slot<V> implements Entity<V> {
   readonly id: string;
   readonly within: readonly string[];
   readonly value: V;
+  readonly version: number | undefined;
   mark: Mark = UNUSED;
   /** What was last looked up beside it; see {@link View.byLink}. */
   link: Slot<V> | undefined = undefined;
   readonly #hashes: string | readonly string[];
 
-  constructor({ kind, id, hashes, within, value }: Entity<V>) {
+  constructor({ kind, id, hashes, within, value, version }: Entity<V>) {
     this.kind = kind;
     this.id = id;
     this.within = within.length === 0 ? NONE : within;
     this.value = value;
+    this.version = version;
     this.#hashes = hashes.length === 0 ? NONE : hashes.length === 1 ? hashes[0]! : hashes;
   }
 

@@ -10,12 +10,13 @@ export { writerOf } from './naming';
 export { DEFAULTS, type Parameters, patience } from './parameters';
 export { Pruner } from './pruner';
 export { Replica } from './replica';
-export { type ReplicaEffect, type ReplicaOptions, type ReplicaState } from './replica-interface';
+export { type Renew, type ReplicaEffect, type ReplicaOptions, type ReplicaState } from './replica-interface';
 export { Restorer, type RestoreOptions } from './restorer';
 export {
   type Announcement,
   type ChangeEvent,
   type Clock,
+  type Delta,
   type Entity,
   type EpochDocument,
   hashName,

@@ -37,7 +37,13 @@ function canonical(body: Broadcast): string {
   if (body.type === 'applied') {
     return JSON.stringify([body.type, body.generation, body.incarnation, body.writer, body.names]);
   }
-  const events = body.events.map(({ name, event }) => [name, event.kind, event.id, event.hashes]);
+  const events = body.events.map(({ name, event: { kind, id, hashes, delta } }) => [
+    name,
+    kind,
+    id,
+    hashes,
+    ...(delta ? [delta.version, delta.fields] : []),
+  ]);
   return JSON.stringify([body.type, body.generation, events]);
 }
 

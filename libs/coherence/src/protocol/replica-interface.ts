@@ -4,7 +4,7 @@ import { type EpochOperation } from './epoch-operations';
 import { type GrantEffect } from './grants';
 import { type Authenticator, type SignedBroadcast } from './messages';
 import { type Parameters } from './parameters';
-import { type Watermark } from './types';
+import { type Delta, type Entity, type Watermark } from './types';
 
 /** What a replica wants done. */
 export type ReplicaEffect<V> =
@@ -15,10 +15,18 @@ export type ReplicaEffect<V> =
   | { readonly kind: 'remember'; readonly watermark: Watermark }
   | GrantEffect<V>;
 
-export interface ReplicaOptions {
+/**
+ * The value of an entity after a change, from what it was just before; undefined where this version of the software does not
+ * understand all of the change, or cannot be sure: the entity is then forgotten, and read when it is needed.
+ */
+export type Renew<V> = (before: Entity<V>, fields: Delta['fields']) => V | undefined;
+
+export interface ReplicaOptions<V> {
   readonly parameters: Parameters;
   readonly kinds: readonly string[];
   readonly limits: CacheLimits;
+  /** Absent: whatever changes is forgotten. */
+  readonly renew?: Renew<V> | undefined;
   readonly authenticator: Authenticator;
   /** A new random id at every call: never configured, never used twice. */
   readonly identify: () => string;

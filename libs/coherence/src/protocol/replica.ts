@@ -15,6 +15,7 @@ import {
   type Announcement,
   type ChangeEvent,
   type Clock,
+  type Entity,
   type EpochDocument,
   isBehind,
   type Subject,
@@ -33,7 +34,7 @@ export class Replica<W, V> {
   readonly #grants: Grants<V>;
   readonly #lease: Lease;
   readonly #time = new DatabaseTime();
-  readonly #options: ReplicaOptions;
+  readonly #options: ReplicaOptions<V>;
   readonly #ablations: Ablations;
   #state: ReplicaState = 'OUTSIDE';
   #incarnation: Incarnation | undefined;
@@ -43,7 +44,7 @@ export class Replica<W, V> {
   #tickets = 0;
   #effects: ReplicaEffect<V>[] = [];
 
-  constructor(options: ReplicaOptions) {
+  constructor(options: ReplicaOptions<V>) {
     this.#options = options;
     this.#ablations = options.ablations ?? NOTHING_ABLATED;
     this.#remembered = options.remembered;
@@ -229,11 +230,11 @@ export class Replica<W, V> {
     }
   }
 
-  /** Evicts, unless it has `before`: the change was committed by then, so that what was read since knows of it. */
+  /** Forgets or renews, unless it has `before`: the change was committed by then, so that what was read since knows of it. */
   #applyOnce(incarnation: Incarnation, { name, event }: Announcement): { position: number; before: boolean } {
     const place = incarnation.placeOf(name);
     if (place !== undefined) return { position: place, before: true };
-    const position = this.#evict(event);
+    const position = this.#change(event);
     incarnation.appliedAt(name, position);
     return { position, before: false };
   }
@@ -251,11 +252,27 @@ export class Replica<W, V> {
     }
   }
 
-  #evict(event: ChangeEvent): number {
+  #change(event: ChangeEvent): number {
+    const renewed = this.#renewed(event);
     this.cache.evict(event);
+    if (renewed) this.cache.put(renewed);
+    // Fills and holders are told the same either way: what they have read or been sent is from before.
     const position = this.#log.append(event);
-    this.#effects.push(...this.#grants.deliver(position, event));
+    if (!renewed || !this.#ablations.renewedUntold) this.#effects.push(...this.#grants.deliver(position, event));
     return position;
+  }
+
+  /**
+   * What the held entity becomes, where it is exactly what the change was made of: had anything else happened to it that this replica
+   * has acknowledged, it would have been forgotten, or renewed to another version.
+   */
+  #renewed({ kind, id, delta }: ChangeEvent): Entity<V> | undefined {
+    if (!delta) return undefined;
+    const held = this.cache.byId(kind, id);
+    if (!held || (held.version !== delta.version - 1 && !this.#ablations.renewsAnyVersion)) return undefined;
+    const value = this.#options.renew?.(held, delta.fields);
+    if (value === undefined) return undefined;
+    return { kind, id, hashes: held.hashes, within: held.within, value, version: delta.version };
   }
 
   #flush(keepFills: boolean | undefined): void {

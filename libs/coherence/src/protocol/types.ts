@@ -12,6 +12,16 @@ export interface ChangeEvent {
   readonly id: string;
   /** Every hash under which the entity is, was or becomes found. Only keys have some. */
   readonly hashes: readonly string[];
+  /** Spares whoever holds the version before it the read. Travels over Redis alone: nothing that is stored has it. */
+  readonly delta?: Delta;
+}
+
+/** What a change makes of exactly the version before its own. */
+export interface Delta {
+  /** The version that it makes. */
+  readonly version: number;
+  /** New values of the fields that it changes, as JSON has them; what they mean is up to whoever caches the entity. */
+  readonly fields: Readonly<Record<string, unknown>>;
 }
 
 /** A change as everybody is told of it, by whatever way. */
@@ -29,6 +39,11 @@ export interface Entity<V> {
   /** Names ({@link nameOf}) of entities whose events evict this one too, because the value holds something of theirs. */
   readonly within: readonly string[];
   readonly value: V;
+  /**
+   * Counts the changes of the value: two reads that show the same one show the same value. Absent where nobody counts, so that no
+   * {@link Delta} applies.
+   */
+  readonly version?: number | undefined;
 }
 
 /** What a check looks up: an entity by its id, or the entity found under a hash. */

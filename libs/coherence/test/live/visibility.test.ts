@@ -43,6 +43,41 @@ test.each(CHANNELS)(
   60_000,
 );
 
+test('what a change says it makes of the version before need not be read by anybody', async () => {
+  let cutOff = false;
+  // A poll that is quicker than Redis brings the change without it. Leases outlast what is done without polls.
+  const hanging = (store: EpochStore): EpochStore => ({
+    ...store,
+    execute: (operation) => (cutOff ? new Promise(() => undefined) : store.execute(operation)),
+  });
+  const openChannel = () => openEpochChannel(engines.redis.uri, silent);
+  const { replicas, reads, write, end } = await startWorld(
+    connection,
+    [{ store: hanging }, { store: hanging }],
+    openChannel,
+  );
+  try {
+    let value = 0;
+    const change = async (): Promise<void> => {
+      const before = reads();
+      await write(++value, { telling: true });
+      // At once, without an await: from memory.
+      expect(replicas.map((replica) => replica.check(read))).toEqual([value, value]);
+      expect(reads()).toBe(before);
+    };
+    // Redis is connected in the background: until then they hear through the database.
+    await eventually(async () => {
+      await Promise.all(replicas.map(async (replica) => replica.check(read)));
+      await change();
+    });
+    cutOff = true;
+    for (let more = 0; more < 5; more++) await change();
+  } finally {
+    cutOff = false;
+    await end();
+  }
+}, 60_000);
+
 test('a replica cut off from the database stops answering before the write is acknowledged', async () => {
   let cutOff = false;
   const hanging = (store: EpochStore): EpochStore => ({

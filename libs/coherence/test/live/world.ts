@@ -75,6 +75,12 @@ export class TurnedClock {
   }
 }
 
+interface Writing {
+  readonly withinMs?: number;
+  readonly expires?: number;
+  readonly telling?: boolean;
+}
+
 export interface ReplicaSetting {
   readonly store?: (real: EpochStore) => EpochStore;
   readonly clock?: TurnedClock;
@@ -90,6 +96,7 @@ export async function startWorld(
   const facts = connection.collection<{ _id: string } & Facts>('facts');
   await facts.updateOne({ _id: 'f' }, { $set: { value: 0 }, $unset: { expires: 1 } }, { upsert: true });
   const channels: EpochChannel[] = [];
+  let reads = 0;
   const channel = (): EpochChannel => {
     const opened = openChannel();
     channels.push(opened);
@@ -104,10 +111,14 @@ export async function startWorld(
       limits: { entitiesPerKind: 1_000, unknown: 1_000 },
       log: silent,
       ...(clock && { clock: clock.read }),
+      renew: (_before, { value, expires }) =>
+        typeof value === 'number' ? { value, ...(typeof expires === 'number' && { expires }) } : undefined,
       load: async () => {
+        reads += 1;
         const found = await facts.findOne({ _id: 'f' });
         const value = { value: found?.value ?? -1, expires: found?.expires };
-        return { entities: [{ kind: 'fact', id: 'f', hashes: [], within: [], value }], absent: [] };
+        const version = value.value;
+        return { entities: [{ kind: 'fact', id: 'f', hashes: [], within: [], value, version }], absent: [] };
       },
     });
     replica.start();
@@ -120,12 +131,18 @@ export async function startWorld(
     store,
     replicas,
     barrier,
-    /** Writes the number, and returns when the barrier says that everybody sees it. */
-    async write(value: number, { withinMs = 15_000, expires }: { withinMs?: number; expires?: number } = {}) {
+    /** How often a replica has read the fact. */
+    reads: () => reads,
+    /**
+     * Writes the number, which is its version too, and returns when the barrier says that everybody sees it. `telling`: what it makes
+     * of the one before.
+     */
+    async write(value: number, { withinMs = 15_000, expires, telling = false }: Writing = {}) {
       const change = expires === undefined ? { value } : { value, expires };
       await facts.updateOne({ _id: 'f' }, { $set: change }, { writeConcern: { w: 'majority', j: true } });
       const ctx = { deadline: Date.now() + withinMs, signal: new AbortController().signal };
-      await barrier.pass([{ kind: 'fact', id: 'f', hashes: [] }], ctx);
+      const delta = telling ? { version: value, fields: change } : undefined;
+      await barrier.pass([{ kind: 'fact', id: 'f', hashes: [], delta }], ctx);
     },
     async end(): Promise<void> {
       await barrier.stop();

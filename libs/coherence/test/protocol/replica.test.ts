@@ -22,6 +22,7 @@ function stage(document: EpochDocument, remembered?: { generation: string; seq: 
     parameters: DEFAULTS,
     kinds: ['key'],
     limits: { entitiesPerKind: 10, unknown: 10 },
+    renew: ({ value }, { adds }) => (typeof adds === 'string' ? value + adds : undefined),
     authenticator: simulatedAuthenticator,
     identify: () => `p.${++lives}`,
     remembered,
@@ -52,7 +53,13 @@ const joined = () => {
 
 /** What a writer says over Redis. */
 function broadcast(events: Announcement[], { generation = 'g1', key = 'secret' } = {}): SignedBroadcast {
-  const flat = events.map(({ name, event: { kind, id, hashes } }) => [name, kind, id, hashes]);
+  const flat = events.map(({ name, event: { kind, id, hashes, delta } }) => [
+    name,
+    kind,
+    id,
+    hashes,
+    ...(delta ? [delta.version, delta.fields] : []),
+  ]);
   const mac = simulatedAuthenticator.sign(key, JSON.stringify(['events', generation, flat]));
   return { body: { type: 'events', generation, events }, mac };
 }
@@ -189,6 +196,66 @@ describe('a replica', () => {
     expect(replica.cache.size).toBe(1);
     expect(replica.heard(message, at(320))).toMatchObject([acknowledgement]);
     expect(replica.cache.size).toBe(1);
+  });
+
+  describe('that is told what a change makes of the version before', () => {
+    const held = (version?: number) => {
+      const staged = joined();
+      staged.replica.cache.put({ kind: 'key', id: 'k', hashes: ['h'], within: ['key:container'], value: 'v', version });
+      return staged;
+    };
+    const change = (version: number, fields: Record<string, unknown> = { adds: '+' }, name = `w#${version}`) =>
+      broadcast([{ name, event: { kind: 'key', id: 'k', hashes: [], delta: { version, fields } } }]);
+    const acknowledgement = { kind: 'broadcast', message: { body: { type: 'applied', writer: 'w', names: ['w#8'] } } };
+
+    it('goes on with the version after, if that is the one it holds, and acknowledges it as any other change', () => {
+      const { replica } = held(7);
+      expect(replica.heard(change(8), at(60))).toMatchObject([acknowledgement]);
+      const renewed = { id: 'k', hashes: ['h'], within: ['key:container'], value: 'v+', version: 8 };
+      expect(replica.cache.byHash('h')).toMatchObject(renewed);
+      expect(replica.cache.byId('key', 'k')).toMatchObject(renewed);
+      replica.heard(change(9), at(61));
+      expect(replica.cache.byHash('h')).toMatchObject({ value: 'v++', version: 9 });
+      // What it holds something of is still what makes it forget it.
+      replica.heard(broadcast([{ name: 'x#1', event: { kind: 'key', id: 'container', hashes: [] } }]), at(62));
+      expect(replica.cache.size).toBe(0);
+    });
+
+    it.each([
+      ['an older version', 6, change(8)],
+      ['that very version already', 8, change(8)],
+      ['a version that nobody counts', undefined, change(8)],
+      ['a version that it does not know how to change', 7, change(8, { takes: '+' })],
+    ])('forgets it, if it holds %s', (_what, version, message) => {
+      const { replica } = held(version);
+      expect(replica.heard(message, at(60))).toMatchObject([acknowledgement]);
+      expect(replica.cache.size).toBe(0);
+    });
+
+    it('holds nothing that it did not hold before', () => {
+      const { replica } = joined();
+      expect(replica.heard(change(8), at(60))).toMatchObject([acknowledgement]);
+      expect(replica.cache.byHash('h')).toBeUndefined();
+    });
+
+    it('believes nothing of it that the MAC does not cover', () => {
+      const { replica } = held(7);
+      const { mac } = change(8);
+      expect(replica.heard({ body: change(8, { adds: '-' }).body, mac }, at(60))).toEqual([]);
+      expect(replica.heard({ body: change(9, undefined, 'w#8').body, mac }, at(60))).toEqual([]);
+      expect(replica.cache.byHash('h')).toMatchObject({ value: 'v', version: 7 });
+    });
+
+    it('drops a fill under way that may have read the version before', () => {
+      const { replica } = held(7);
+      const { ticket } = replica.fills.await({ by: 'hash', hash: 'old' }, 'waiter', at(55));
+      replica.heard(change(8), at(60));
+      const read = { kind: 'key', id: 'k', hashes: ['h', 'old'], within: [], value: 'v', version: 7 };
+      expect(replica.fills.end(ticket!, { entities: [read], absent: [] }, at(65))).toMatchObject({
+        outcome: 'dropped',
+      });
+      expect(replica.cache.byHash('h')).toMatchObject({ version: 8 });
+    });
   });
 
   it.each([

@@ -43,6 +43,8 @@ describe('without one of its ingredients', () => {
     'staleFill',
     'noFillGuard',
     'deadLinks',
+    'renewsAnyVersion',
+    'renewedUntold',
     'flushKeepsFills',
     'flushKeepsHolders',
     'gapIgnored',
