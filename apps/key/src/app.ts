@@ -30,6 +30,7 @@ import { authorizationTable } from './authorization-service';
 import { type KeyConfig } from './config';
 import { type Deps } from './deps';
 import { fillFrom } from './fill';
+import { renewKey } from './key-delta';
 import { keyStore } from './key-store';
 import { legacyKeyTable } from './legacy-key-service';
 import { legacySunsetStore } from './legacy-sunset-store';
@@ -96,6 +97,7 @@ export async function startKeyApp(
       ...coherence,
       kinds: ENTITY_KINDS,
       limits: config.memory,
+      renew: renewKey,
       admit: (caller, subject) => misses.admit(caller, subject),
       load: fillFrom(source, () => systemContext('key', { log, timeoutMs: FILL_MS })),
       log,

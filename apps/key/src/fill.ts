@@ -3,7 +3,7 @@ import { type OrganizationFact } from '@latchkey/decision';
 import { SharedIds, type Value, type Values } from '@latchkey/facts';
 import { type CallContext } from '@latchkey/service';
 import { type FactSource, type Organization } from './fact-source';
-import { hashesOf, knownKey } from './key';
+import { hashesOf, knownKey, versionOf } from './key';
 
 /** Reads what memory lacks from whoever owns it. */
 export function fillFrom(source: FactSource, context: () => CallContext) {
@@ -51,7 +51,15 @@ async function byHash(source: FactSource, hash: string, ids: SharedIds, ctx: Cal
     return result(subject, 'member', member?.id ?? '', [membershipHash(organizationId, userId)], member, ids);
   }
   const key = await source.findKey(hash);
-  return result(subject, 'key', key?._id ?? '', key ? hashesOf(key) : [], key && knownKey(key), ids);
+  return result(
+    subject,
+    'key',
+    key?._id ?? '',
+    key ? hashesOf(key) : [],
+    key && knownKey(key),
+    ids,
+    key && versionOf(key),
+  );
 }
 
 /** Only what decisions depend on is remembered. */
@@ -66,9 +74,10 @@ function result<K extends EntityKind>(
   hashes: readonly string[],
   value: Values[K] | undefined,
   ids: SharedIds,
+  version?: number,
 ): FillResult<Value> {
   if (value === undefined) return { entities: [], absent: [subject] };
-  return { entities: [{ kind, id, hashes, within: [], value: ids.sharing(kind, id, value) }], absent: [] };
+  return { entities: [{ kind, id, hashes, within: [], value: ids.sharing(kind, id, value), version }], absent: [] };
 }
 
 const KINDS: ReadonlySet<string> = new Set<EntityKind>([

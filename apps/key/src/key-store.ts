@@ -183,14 +183,16 @@ export function keyStore(connection: Connection) {
       return result.matchedCount === 1;
     },
 
-    /** ACTIVE to REVOKED; whether it was still ACTIVE. */
-    async revoke(id: string, why: Revocation, session: ClientSession): Promise<boolean> {
-      const change = { $set: { state: 'REVOKED', ...why } } as const;
+    /** ACTIVE to REVOKED, and counts its version up; the key as it is then, undefined where it was not ACTIVE any more. */
+    async revoke(id: string, why: Revocation, session: ClientSession): Promise<KeyRecord | undefined> {
+      const change = { $set: { state: 'REVOKED', ...why }, $inc: { version: 1 } } as const;
       // It sets no hash: the embedded engine says so in place of a conflict when the key is being revoked by somebody else, too.
-      const result = await startOverIfDuplicate(() =>
-        keys.updateOne({ _id: id, state: 'ACTIVE' }, change, { session }),
+      const revoked = await startOverIfDuplicate(() =>
+        keys
+          .findOneAndUpdate({ _id: id, state: 'ACTIVE' }, change, { session, returnDocument: 'after' })
+          .lean<KeyRecord>(),
       );
-      return result.modifiedCount === 1;
+      return revoked ?? undefined;
     },
 
     /** Changes fields of a live key, and counts its version up; `undefined` takes a field away. Answers the key as it is then. */

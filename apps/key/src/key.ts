@@ -27,7 +27,7 @@ export interface KeyRecord {
   state: 'PENDING' | 'ACTIVE' | 'REVOKED';
   /** Since when it is out of use. Beside the state, not one of its values: a disabled key is as much there as any live one. */
   disableTime?: Date;
-  /** Counts the changes that its owner sees. Absent: 0. */
+  /** Counts the changes of a live key. Absent: 0. */
   version?: number;
   /**
    * Only with REVOKED. NEVER_BOUND: its roles were refused, so it never worked. WORKSPACES_DELETED: the last workspace that
@@ -98,8 +98,13 @@ export function isExpired({ expireTime }: Pick<KeyRecord, 'expireTime'>, now: Da
   return expireTime !== undefined && expireTime <= now;
 }
 
-export function etagOf({ version = 0 }: Pick<KeyRecord, 'version'>): string {
-  return String(version);
+export function etagOf(record: Pick<KeyRecord, 'version'>): string {
+  return String(versionOf(record));
+}
+
+/** While it is live, two reads that show the same version show the same key. */
+export function versionOf({ version = 0 }: Pick<KeyRecord, 'version'>): number {
+  return version;
 }
 
 /** What both kinds show alike. */

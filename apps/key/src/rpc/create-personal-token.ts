@@ -76,7 +76,7 @@ async function revokeAgain(
   await mutations.run(withoutRequestId(ctx), keyV1.DeletePersonalTokenResponse, async (tx) => {
     tx.changed('key', id);
     const why = { revokedBecause: 'PRINCIPAL_REMOVED', revokeTime: tx.now } as const;
-    const revoked = Number(await keys.revoke(id, why, tx.session));
+    const revoked = (await keys.revoke(id, why, tx.session)) ? 1 : 0;
     await owners.count(token, { live: -revoked, revoked }, tx.session);
     tx.audit({ organizationId, object: { kind: 'key', id }, changed: ['state'] });
     return {};

@@ -2,6 +2,7 @@ import { keyV1 } from '@latchkey/proto';
 import { type PrincipalContext } from '@latchkey/service';
 import { type Deps } from '../deps';
 import { keyNotFound } from '../errors';
+import { keyDelta } from '../key-delta';
 
 export const deletePersonalToken =
   ({ mutations, keys, owners }: Deps) =>
@@ -15,7 +16,8 @@ export const deletePersonalToken =
       tx.changed('key', tokenId);
       const token = await keys.findToken(organizationId, memberId, tokenId, tx.session);
       if (!token) throw keyNotFound(tokenId);
-      await keys.revoke(tokenId, { revokedBecause: 'DELETED', revokeTime: tx.now }, tx.session);
+      const revoked = await keys.revoke(tokenId, { revokedBecause: 'DELETED', revokeTime: tx.now }, tx.session);
+      if (revoked) tx.renewed('key', tokenId, keyDelta(revoked, ['state']));
       await owners.count({ memberId, organizationId }, { live: -1 }, tx.session);
       tx.audit({ organizationId, object: { kind: 'key', id: tokenId }, changed: ['state'] });
       return {};

@@ -2,6 +2,7 @@ import { keyV1 } from '@latchkey/proto';
 import { type PrincipalContext } from '@latchkey/service';
 import { type Deps } from '../deps';
 import { keyNotFound } from '../errors';
+import { keyDelta } from '../key-delta';
 import { REMOVAL, tryRemoveServiceAccount } from '../service-account';
 
 export const deleteServiceKey =
@@ -12,7 +13,8 @@ export const deleteServiceKey =
       tx.changed('key', keyId);
       const key = await deps.keys.findServiceKey(organizationId, keyId, tx.session);
       if (!key) throw keyNotFound(keyId);
-      await deps.keys.revoke(keyId, { revokedBecause: 'DELETED', revokeTime: tx.now }, tx.session);
+      const revoked = await deps.keys.revoke(keyId, { revokedBecause: 'DELETED', revokeTime: tx.now }, tx.session);
+      if (revoked) tx.renewed('key', keyId, keyDelta(revoked, ['state']));
       tx.audit({ organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] });
       tx.enqueue({ kind: REMOVAL, key: keyId, payload: {}, delayMs: deps.followUpDelayMs });
       return {};

@@ -3,6 +3,7 @@ import { type PrincipalContext } from '@latchkey/service';
 import { type Deps } from '../deps';
 import { keyNotFound } from '../errors';
 import { isExpired, personalToken } from '../key';
+import { keyDelta } from '../key-delta';
 
 export const disablePersonalToken =
   ({ mutations, keys }: Deps) =>
@@ -17,6 +18,7 @@ export const disablePersonalToken =
       if (!token) throw keyNotFound(tokenId);
       if (token.disableTime || isExpired(token, tx.now)) return { token: personalToken(token, tx.now) };
       const changed = await keys.change(tokenId, { disableTime: tx.now }, tx.session);
+      tx.renewed('key', tokenId, keyDelta(changed, ['state']));
       tx.audit({ organizationId, object: { kind: 'key', id: tokenId }, changed: ['state'] });
       return { token: personalToken(changed, tx.now) };
     });

@@ -3,6 +3,7 @@ import { type PrincipalContext } from '@latchkey/service';
 import { type Deps } from '../deps';
 import { keyNotFound } from '../errors';
 import { isExpired, serviceKey } from '../key';
+import { keyDelta } from '../key-delta';
 
 export const disableServiceKey =
   ({ mutations, keys }: Deps) =>
@@ -14,6 +15,7 @@ export const disableServiceKey =
       if (!key) throw keyNotFound(keyId);
       if (key.disableTime || isExpired(key, tx.now)) return { key: serviceKey(key, tx.now) };
       const changed = await keys.change(keyId, { disableTime: tx.now }, tx.session);
+      tx.renewed('key', keyId, keyDelta(changed, ['state']));
       tx.audit({ organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] });
       return { key: serviceKey(changed, tx.now) };
     });

@@ -3,6 +3,7 @@ import { type PrincipalContext } from '@latchkey/service';
 import { type Deps } from '../deps';
 import { keyExpired, keyNotFound } from '../errors';
 import { isExpired, personalToken } from '../key';
+import { keyDelta } from '../key-delta';
 
 export const enablePersonalToken =
   ({ mutations, keys }: Deps) =>
@@ -18,6 +19,7 @@ export const enablePersonalToken =
       if (isExpired(token, tx.now)) throw keyExpired(tokenId);
       if (!token.disableTime) return { token: personalToken(token, tx.now) };
       const changed = await keys.change(tokenId, { disableTime: undefined }, tx.session);
+      tx.renewed('key', tokenId, keyDelta(changed, ['state']));
       tx.audit({ organizationId, object: { kind: 'key', id: tokenId }, changed: ['state'] });
       return { token: personalToken(changed, tx.now) };
     });

@@ -3,6 +3,7 @@ import { type PrincipalContext } from '@latchkey/service';
 import { type Deps } from '../deps';
 import { keyExpired, keyNotFound } from '../errors';
 import { isExpired, serviceKey } from '../key';
+import { keyDelta } from '../key-delta';
 import { mayHandOut } from '../service-account';
 
 export const enableServiceKey =
@@ -18,6 +19,7 @@ export const enableServiceKey =
       if (isExpired(key, tx.now)) throw keyExpired(keyId);
       if (!key.disableTime) return { key: serviceKey(key, tx.now) };
       const changed = await keys.change(keyId, { disableTime: undefined }, tx.session);
+      tx.renewed('key', keyId, keyDelta(changed, ['state']));
       tx.audit({ organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] });
       return { key: serviceKey(changed, tx.now) };
     });

@@ -3,6 +3,7 @@ import { bearerRefused, type PrincipalContext } from '@latchkey/service';
 import { type Deps } from '../deps';
 import { keyNotFound, staleEtag } from '../errors';
 import { etagOf, personalToken } from '../key';
+import { keyDelta } from '../key-delta';
 import { assertInCatalogue, sameNarrowing } from '../narrowing';
 
 export const updatePersonalToken =
@@ -34,6 +35,7 @@ export const updatePersonalToken =
         ...(narrowed && { permissions: permissions.length > 0 ? permissions : undefined }),
       };
       const updated = await keys.change(tokenId, changes, tx.session);
+      tx.renewed('key', tokenId, keyDelta(updated, narrowed ? ['narrowedTo'] : []));
       tx.audit({ organizationId, object: { kind: 'key', id: tokenId }, changed: Object.keys(changes) });
       return { token: personalToken(updated, tx.now) };
     });

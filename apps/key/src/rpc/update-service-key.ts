@@ -2,7 +2,7 @@ import { keyV1 } from '@latchkey/proto';
 import { type PrincipalContext } from '@latchkey/service';
 import { type Deps } from '../deps';
 import { keyNotFound, staleEtag, updateInProgress } from '../errors';
-import { etagOf, serviceKey } from '../key';
+import { etagOf, serviceKey, versionOf } from '../key';
 import { finishRoleChange, ROLE_CHANGE } from '../role-change';
 
 export const updateServiceKey =
@@ -22,7 +22,7 @@ export const updateServiceKey =
       if (changed.length === 0) return { key: serviceKey(key, tx.now) };
       tx.audit({ organizationId, object: { kind: 'key', id: keyId }, changed });
       if (roleId === key.roleId) return { key: serviceKey(await keys.change(keyId, { name }, tx.session), tx.now) };
-      const version = (key.version ?? 0) + 1;
+      const version = versionOf(key) + 1;
       const roleChange = { version, roleId, name, grantedBy: ctx.principal.principalId };
       const intended = await keys.change(keyId, { roleChange }, tx.session);
       tx.enqueue({ kind: ROLE_CHANGE, key: keyId, payload: {}, delayMs: deps.followUpDelayMs });
