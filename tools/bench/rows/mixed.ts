@@ -127,7 +127,7 @@ export const mixed: Row = {
           },
           { figure: 'checks/s meanwhile', measured: shown(rates, 0) },
           {
-            figure: 'what a replica pays for each mutation, and for reading anew what it changed',
+            figure: 'what a replica pays for each mutation',
             measured: `${shown(cost, 1)} ms of CPU; ${MUTATIONS_PER_SECOND} a second: ${((MUTATIONS_PER_SECOND * cost.median) / 10).toFixed(0)} % of a core`,
           },
           {
