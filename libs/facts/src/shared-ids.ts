@@ -6,7 +6,7 @@ const MOST = 100_000;
 
 /**
  * Gives equal ids one string. Each fact comes with strings of its own, and a million members name the same few
- * organizations, workspaces and roles.
+ * organizations, workspaces and roles; a person is named by a key and by its membership, which are read one after the other.
  */
 export class SharedIds {
   readonly #ids = new Map<string, string>();
@@ -20,12 +20,16 @@ export class SharedIds {
     switch (kind) {
       case 'key': {
         const key = value as Values['key'];
-        return { ...key, organizationId: this.of(key.organizationId) };
+        return { ...key, organizationId: this.of(key.organizationId), userId: this.of(key.userId) };
       }
-      case 'member':
+      case 'member': {
+        const member = value as Values['member'];
+        const { organizationId, userId } = member;
+        return { ...member, id, organizationId: this.of(organizationId), userId: this.of(userId) };
+      }
       case 'workspace': {
-        const owned = value as Values['member' | 'workspace'];
-        return { ...owned, id, organizationId: this.of(owned.organizationId) };
+        const workspace = value as Values['workspace'];
+        return { ...workspace, id, organizationId: this.of(workspace.organizationId) };
       }
       case 'binding': {
         const { organizationRoleId, workspaceRoles } = value as Values['binding'];
