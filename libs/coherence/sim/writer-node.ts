@@ -38,7 +38,8 @@ export class WriterNode {
     const { timeline, network, world, switches, tally } = this.#environment;
     if (!this.machine.alive) return;
     timeline.note(() => `${this.machine.name} is asked for M${mutation.id} on ${world.nameOf(mutation.slot)}`);
-    if (switches.bumpBeforeState) this.#submit(mutation);
+    const madeIn = this.#barrier.generation;
+    if (switches.bumpBeforeState) this.#enter({ mutation, swept: false });
     const commit = () => {
       const replayed = mutation.version !== undefined;
       world.commit(mutation);
@@ -48,7 +49,7 @@ export class WriterNode {
       if (replayed && switches.replayWithoutBarrier) {
         tally.acknowledged++;
         world.acknowledge(mutation);
-      } else if (!switches.bumpBeforeState) this.#submit(mutation);
+      } else if (!switches.bumpBeforeState) this.#enter({ mutation, swept: false }, madeIn);
       else if (this.#passedEarly.has(mutation)) this.#answer(mutation);
     });
   }
@@ -76,14 +77,10 @@ export class WriterNode {
     });
   }
 
-  #submit(mutation: Mutation): void {
-    this.#enter({ mutation, swept: false });
-  }
-
-  #enter(work: Work): void {
-    // Also of what is swept or asked for again, which the real service no longer knows: no harm must come of it.
+  #enter(work: Work, madeIn?: string): void {
+    // Also of what is asked for again, which the real service no longer knows: no harm must come of it.
     const { event, delta } = work.mutation;
-    this.#do(this.#barrier.submit(work, [{ ...event, delta }], this.machine.clock()));
+    this.#do(this.#barrier.submit(work, [{ ...event, delta }], this.machine.clock(), madeIn));
   }
 
   #sweep(): void {

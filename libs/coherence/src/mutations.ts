@@ -105,7 +105,7 @@ export class Mutations {
     const { audit, outbox, requests } = this.#collections;
     const step = ctx.rpc.slice(ctx.rpc.lastIndexOf('/') + 1);
     // Better not made than made and never visible.
-    this.#barrier?.admit?.();
+    const madeIn = this.#barrier?.admit?.();
     let concerned: readonly ChangeEvent[] = [];
     let done;
     try {
@@ -150,13 +150,13 @@ export class Mutations {
         return { answer, events: told, replayed: false, due, invalidationKey };
       });
     } catch (error) {
-      if (meansItIsSo(error)) await this.#pass(concerned, ctx, undefined);
+      if (meansItIsSo(error)) await this.#pass(concerned, ctx);
       throw error;
     }
     if (!done.replayed) await this.#checkpoint(`${step}:committed`);
     if (done.due) this.#afterEnqueue();
     // A repeat too: the first attempt may have died between its commit and its bump.
-    await this.#pass(done.events, ctx, done.invalidationKey);
+    await this.#pass(done.events, ctx, done.invalidationKey, madeIn);
     return { answer: done.answer, replayed: done.replayed };
   }
 
@@ -171,13 +171,19 @@ export class Mutations {
   }
 
   /** Waits until the events are applied everywhere. Once they are bumped, then or later, the promise to bump them is kept. */
-  async #pass(events: readonly ChangeEvent[], ctx: CallContext, invalidationKey: string | undefined): Promise<void> {
+  async #pass(
+    events: readonly ChangeEvent[],
+    ctx: CallContext,
+    invalidationKey?: string,
+    madeIn?: string,
+  ): Promise<void> {
     if (events.length === 0 || this.#barrier === undefined) return;
     // What a race of checks against this change is timed by: from here on replicas hear of it.
     ctx.log.debug({ events: events.map(({ kind, id }) => `${kind}:${id}`) }, 'announced');
-    await this.#barrier.pass(events, ctx, () => {
+    const bumped = (): void => {
       if (invalidationKey !== undefined) this.#bumped(invalidationKey);
-    });
+    };
+    await this.#barrier.pass(events, ctx, bumped, madeIn);
     await this.#checkpoint(`${ctx.rpc.slice(ctx.rpc.lastIndexOf('/') + 1)}:visible`);
   }
 

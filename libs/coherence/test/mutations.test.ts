@@ -340,8 +340,10 @@ it('refused-before-made: a change that could not be made visible is not made, an
 it('told-not-stored: what a change makes of an entity is told when it has committed, and neither kept nor repeated', async () => {
   const told: ChangeEvent[][] = [];
   const barrier = {
-    pass: (events: readonly ChangeEvent[]) => {
+    admit: () => 'g1',
+    pass: (events: readonly ChangeEvent[], _ctx: unknown, _onBumped: unknown, madeIn?: string) => {
       told.push([...events]);
+      expect(madeIn).toBe('g1');
       return Promise.reject(new Error('nobody is to be told once more by a sweeper'));
     },
   };

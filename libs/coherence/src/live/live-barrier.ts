@@ -84,15 +84,18 @@ export class LiveBarrier {
 
   /**
    * To be asked before a change is made: one that can't be made visible is better not made.
+   * @returns the generation that it is made in, for {@link pass}
    * @throws AppError UNAVAILABLE (EPOCH_BEHIND, RESTORE_UNDER_WAY)
    */
-  admit(): void {
+  admit(): string | undefined {
     this.#standing.assertChangeable();
+    return this.#barrier.generation;
   }
 
   /**
    * Resolves when every replica and every SDK holder has forgotten what these events changed. `onBumped` is told when
-   * the events are in the epoch document, which is often later: from then on they cannot be lost any more.
+   * the events are in the epoch document, which is often later: from then on they cannot be lost any more. Without `madeIn`, what
+   * {@link admit} has returned, replicas are told of no delta.
    * @throws AppError UNAVAILABLE (NOT_YET_VISIBLE) when the call's time is over first: the change is made, and not yet
    * acknowledged; a repeat with the same request_id waits again.
    */
@@ -100,6 +103,7 @@ export class LiveBarrier {
     events: readonly ChangeEvent[],
     ctx: Pick<CallContext, 'deadline' | 'signal'>,
     onBumped: () => void = () => undefined,
+    madeIn?: string,
   ): Promise<void> {
     const { clock } = this.#options;
     if (this.#barrier.isIdle) this.#tickAfter(TICK_MS);
@@ -116,7 +120,7 @@ export class LiveBarrier {
       });
       const timer = setTimeout(giveUp, Math.max(0, ctx.deadline - Date.now()));
       ctx.signal.addEventListener('abort', giveUp, { once: true });
-      this.#do(this.#barrier.submit(passage, events, clock()));
+      this.#do(this.#barrier.submit(passage, events, clock(), madeIn));
     });
   }
 

@@ -34,7 +34,11 @@ export interface BarrierOptions {
 
 interface Pending<T> {
   readonly mutation: T;
+  /** As they are stored, so without deltas. */
   readonly changes: readonly Announcement[];
+  /** As replicas of the generation that they were made in are told. */
+  readonly withDeltas: readonly Announcement[];
+  readonly madeIn: string | undefined;
   readonly wait: BarrierWait;
   readonly submittedMono: number;
   /** The generation whose replicas have been told over Redis. */
@@ -99,16 +103,22 @@ export class Barrier<T> {
   /**
    * A mutation whose commit has **returned**, or one that is repeated and whose first attempt may have died before its bump.
    * Submitting it again starts it over. A sweeper submits what a crash has left in the outbox, and answers nobody.
+   *
+   * `madeIn`: the {@link generation} before the change was begun. Deltas are told in that one alone: a database that has been
+   * restored since may never have had the version that they make.
    */
-  submit(mutation: T, events: readonly ChangeEvent[], clock: Clock): BarrierEffect<T>[] {
+  submit(mutation: T, events: readonly ChangeEvent[], clock: Clock, madeIn?: string): BarrierEffect<T>[] {
     if (events.length === 0) throw new Error('a mutation without events is one that nobody hears of');
     this.abandon(mutation);
     const { writer, parameters } = this.#options;
-    const changes = events.map((event) => ({ name: nameOfChange(writer, ++this.#changes), event }));
+    const withDeltas = events.map((event) => ({ name: nameOfChange(writer, ++this.#changes), event }));
+    const changes = withDeltas.map(({ name, event: { kind, id, hashes } }) => ({ name, event: { kind, id, hashes } }));
     const names = changes.map(({ name }) => name);
     const pending: Pending<T> = {
       mutation,
       changes,
+      withDeltas,
+      madeIn,
       wait: new BarrierWait(names, parameters, this.#ablations),
       submittedMono: clock.mono,
       toldGeneration: undefined,
@@ -201,6 +211,11 @@ export class Barrier<T> {
     return this.#waits.size === 0 && this.#queue.length === 0 && !this.#bump;
   }
 
+  /** Of the newest document that was seen here. */
+  get generation(): string | undefined {
+    return this.#key?.generation;
+  }
+
   /** The most that is known to have been seen of the epoch, here or by somebody else. */
   get remembered(): Watermark | undefined {
     return this.#remembered;
@@ -282,7 +297,8 @@ export class Barrier<T> {
     const untold = pending.filter(({ toldGeneration }) => toldGeneration !== generation);
     if (untold.length === 0) return;
     for (const each of untold) each.toldGeneration = generation;
-    const body = { type: 'events' as const, generation, events: untold.flatMap(({ changes }) => changes) };
+    const events = untold.flatMap((each) => (each.madeIn === generation ? each.withDeltas : each.changes));
+    const body = { type: 'events' as const, generation, events };
     this.#effects.push({ kind: 'broadcast', message: sign(this.#options.authenticator, macKey, body) });
   }
 

@@ -138,11 +138,12 @@ export async function startWorld(
      * of the one before.
      */
     async write(value: number, { withinMs = 15_000, expires, telling = false }: Writing = {}) {
+      const madeIn = barrier.admit();
       const change = expires === undefined ? { value } : { value, expires };
       await facts.updateOne({ _id: 'f' }, { $set: change }, { writeConcern: { w: 'majority', j: true } });
       const ctx = { deadline: Date.now() + withinMs, signal: new AbortController().signal };
       const delta = telling ? { version: value, fields: change } : undefined;
-      await barrier.pass([{ kind: 'fact', id: 'f', hashes: [], delta }], ctx);
+      await barrier.pass([{ kind: 'fact', id: 'f', hashes: [], delta }], ctx, undefined, madeIn);
     },
     async end(): Promise<void> {
       await barrier.stop();

@@ -1,6 +1,7 @@
 import {
   Barrier,
   type BarrierEffect,
+  type ChangeEvent,
   DEFAULTS,
   type EpochDocument,
   execute,
@@ -26,7 +27,13 @@ function stage(document: EpochDocument) {
   const passed: string[] = [];
   const told: SignedBroadcast[] = [];
   const lists: number[] = [];
-  const bumps: { ticket: number; ids: string[]; ringSize: number; run: () => EpochDocument | undefined }[] = [];
+  const bumps: {
+    ticket: number;
+    ids: string[];
+    stored: ChangeEvent[];
+    ringSize: number;
+    run: () => EpochDocument | undefined;
+  }[] = [];
   const take = (effects: readonly BarrierEffect<string>[]) => {
     for (const effect of effects) {
       if (effect.kind === 'passed') passed.push(effect.mutation);
@@ -39,7 +46,8 @@ function stage(document: EpochDocument) {
         if (after) document = after;
         return after;
       };
-      bumps.push({ ticket, ids: operation.events.map(({ event }) => event.id), ringSize: operation.ringSize, run });
+      const stored = operation.events.map(({ event }) => event);
+      bumps.push({ ticket, ids: stored.map(({ id }) => id), stored, ringSize: operation.ringSize, run });
     }
   };
   return { barrier, passed, bumps, lists, told, take };
@@ -174,6 +182,33 @@ describe('the barrier', () => {
     take(barrier.submit('m', [event('k')], at(1)));
     take(barrier.tick(at(20)));
     expect(bumps).toMatchObject([{ ringSize }]);
+  });
+
+  it('tells what a change makes in the generation that it was made in alone, and stores it nowhere', () => {
+    const { barrier, bumps, told, take } = stage(listed());
+    const events = [{ ...event('k'), delta: { version: 8, fields: { state: 'ACTIVE' } } }];
+    const tellingIn = (index: number) => {
+      const { body } = told[index]!;
+      return body.type === 'events' && [body.generation, body.events.map((each) => each.event)];
+    };
+    expect(barrier.generation).toBeUndefined();
+    take(barrier.read(listed(), at(0)));
+    const madeIn = barrier.generation;
+    expect(madeIn).toBe('g1');
+    take(barrier.submit('m', events, at(0), madeIn));
+    expect(tellingIn(0)).toEqual(['g1', events]);
+    // An operator has restored the database, and the bump comes into the new generation.
+    const restored = firstDocument('g2', 'other secret', 0);
+    take(barrier.tick(at(20)));
+    expect(bumps.map(({ stored }) => stored)).toEqual([[event('k')]]);
+    take(barrier.answered(bumps[0]!.ticket, { ...restored, seq: 1 }, at(25)));
+    expect(tellingIn(1)).toEqual(['g2', [event('k')]]);
+    // So has what had begun before, and what nobody knows when it began.
+    take(barrier.submit('late', events, at(30), madeIn));
+    take(barrier.submit('swept', events, at(30)));
+    expect([tellingIn(2), tellingIn(3)]).toEqual([tellingIn(1), tellingIn(1)]);
+    take(barrier.submit('new', events, at(40), barrier.generation));
+    expect(tellingIn(4)).toEqual(['g2', events]);
   });
 
   describe('that knows the key of the epoch, reads who is listed after the commit', () => {
