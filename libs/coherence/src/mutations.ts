@@ -32,7 +32,8 @@ export interface Transaction {
   changed(kind: EntityKind, id: string, hashes?: readonly string[]): void;
   /**
    * Says what the change makes of an entity that was {@link changed}: a replica that holds the version before goes on with this one,
-   * and has nothing to read. Only for what all replicas may know, and decisions depend on.
+   * and has nothing to read. Only for what all replicas may know, and decisions depend on. Not told where hashes change too.
+   * @throws Error where it was not said to be changed
    */
   renewed(kind: EntityKind, id: string, delta: Delta): void;
   /**
@@ -129,7 +130,12 @@ export class Mutations {
             events.set(`${kind}:${id}:${hashes.join()}`, { kind, id, hashes });
             concerned = [...events.values()];
           },
-          renewed: (kind, id, delta) => void deltas.set(nameOf(kind, id), delta),
+          renewed: (kind, id, delta) => {
+            if (![...events.values()].some((event) => event.kind === kind && event.id === id)) {
+              throw new Error(`${nameOf(kind, id)} is renewed, and was not changed: nobody would hear of it`);
+            }
+            deltas.set(nameOf(kind, id), delta);
+          },
           settle: async (kind, key, { mustExist = false } = {}) => {
             const taken = promised.delete(outboxId(kind, key));
             const removed = await removeOutbox(outbox, kind, key, session);
@@ -145,7 +151,7 @@ export class Mutations {
         await this.#checkpoint(`${step}:before-commit`);
         const told = [...events.values()].map((event) => ({
           ...event,
-          delta: deltas.get(nameOf(event.kind, event.id)),
+          delta: event.hashes.length === 0 ? deltas.get(nameOf(event.kind, event.id)) : undefined,
         }));
         return { answer, events: told, replayed: false, due, invalidationKey };
       });

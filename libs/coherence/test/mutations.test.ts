@@ -372,6 +372,12 @@ it('told-not-stored: what a change makes of an entity is told when it has commit
   ];
   expect(told).toEqual([[{ ...bare[0], delta }, bare[1]], bare]);
   expect(attempts).toBe(2);
+  await expect(
+    telling.run(call(), AnswerCodec, (tx) => {
+      tx.renewed('key', 'k', delta);
+      return Promise.resolve({ name: 'answer' });
+    }),
+  ).rejects.toThrow('was not changed');
   const promised = await connection.collection('outbox').find({}).toArray();
   const kept = await connection.collection('requests').find({}).toArray();
   expect(JSON.stringify([promised, kept])).toContain('member');

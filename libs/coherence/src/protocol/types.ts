@@ -6,7 +6,7 @@ export interface Clock {
   readonly wall: number;
 }
 
-/** What a mutation changed: every replica forgets the entity, and everything found under the hashes. */
+/** What a mutation changed: every replica forgets the entity, or what it held of it before, and everything found under the hashes. */
 export interface ChangeEvent {
   readonly kind: string;
   readonly id: string;
@@ -20,9 +20,12 @@ export interface ChangeEvent {
 export interface Delta {
   /** The version that it makes. */
   readonly version: number;
-  /** New values of the fields that it changes, as JSON has them; what they mean is up to whoever caches the entity. */
-  readonly fields: Readonly<Record<string, unknown>>;
+  /** New values of the fields that it changes; what they mean is up to whoever caches the entity. */
+  readonly fields: Readonly<Record<string, DeltaField>>;
 }
+
+/** Flat, so that whoever looks at what anybody may have sent looks no deeper than it was meant to be. */
+export type DeltaField = string | number | boolean | null | readonly string[];
 
 /** A change as everybody is told of it, by whatever way. */
 export interface Announcement {
@@ -40,7 +43,7 @@ export interface Entity<V> {
   readonly within: readonly string[];
   readonly value: V;
   /**
-   * Counts the changes of the value: two reads that show the same one show the same value. Absent where nobody counts, so that no
+   * Counts the changes of the value: two reads that show the same one show the same value, or one that no delta applies to. Absent where nobody counts, so that no
    * {@link Delta} applies.
    */
   readonly version?: number | undefined;

@@ -1,5 +1,6 @@
 import { openDatabase } from '@latchkey/coherence';
 import { eventually } from '@latchkey/testing';
+import { Redis } from 'ioredis';
 import type mongoose from 'mongoose';
 import { type EpochChannel, NO_CHANNEL, openEpochChannel } from '../../src/live/epoch-channel';
 import { type EpochStore } from '../../src/live/epoch-store';
@@ -74,6 +75,26 @@ test('what a change says it makes of the version before need not be read by anyb
     for (let more = 0; more < 5; more++) await change();
   } finally {
     cutOff = false;
+    await end();
+  }
+}, 60_000);
+
+test('a message on Redis that is nested deeply is noise, and what comes after it is heard', async () => {
+  const openChannel = () => openEpochChannel(engines.redis.uri, silent);
+  const { store, replicas, write, end } = await startWorld(connection, [{}], openChannel);
+  const stranger = new Redis(engines.redis.uri);
+  try {
+    const generation = (await store.read())?.generation;
+    const deep = `${'['.repeat(10_000)}${']'.repeat(10_000)}`;
+    const event = `{"kind":"fact","id":"f","hashes":[],"delta":{"version":1,"fields":{"value":${deep}}}}`;
+    const body = `{"type":"events","generation":"${generation}","events":[{"name":"x#1","event":${event}}]}`;
+    await eventually(async () => {
+      expect(await stranger.publish('latchkey:epoch', `{"mac":"guess","body":${body}}`)).toBeGreaterThan(0);
+    });
+    await write(1);
+    expect(await replicas[0]?.check(read)).toBe(1);
+  } finally {
+    stranger.disconnect();
     await end();
   }
 }, 60_000);

@@ -111,8 +111,7 @@ export async function startWorld(
       limits: { entitiesPerKind: 1_000, unknown: 1_000 },
       log: silent,
       ...(clock && { clock: clock.read }),
-      renew: (_before, { value, expires }) =>
-        typeof value === 'number' ? { value, ...(typeof expires === 'number' && { expires }) } : undefined,
+      renew: (_before, { value }) => (typeof value === 'number' ? { value } : undefined),
       load: async () => {
         reads += 1;
         const found = await facts.findOne({ _id: 'f' });
@@ -142,7 +141,7 @@ export async function startWorld(
       const change = expires === undefined ? { value } : { value, expires };
       await facts.updateOne({ _id: 'f' }, { $set: change }, { writeConcern: { w: 'majority', j: true } });
       const ctx = { deadline: Date.now() + withinMs, signal: new AbortController().signal };
-      const delta = telling ? { version: value, fields: change } : undefined;
+      const delta = telling ? { version: value, fields: { value } } : undefined;
       await barrier.pass([{ kind: 'fact', id: 'f', hashes: [], delta }], ctx, undefined, madeIn);
     },
     async end(): Promise<void> {

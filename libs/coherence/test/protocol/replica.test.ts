@@ -2,6 +2,7 @@ import {
   type Announcement,
   type Clock,
   DEFAULTS,
+  type Delta,
   type EpochDocument,
   type EpochOperation,
   execute,
@@ -204,7 +205,7 @@ describe('a replica', () => {
       staged.replica.cache.put({ kind: 'key', id: 'k', hashes: ['h'], within: ['key:container'], value: 'v', version });
       return staged;
     };
-    const change = (version: number, fields: Record<string, unknown> = { adds: '+' }, name = `w#${version}`) =>
+    const change = (version: number, fields: Delta['fields'] = { adds: '+' }, name = `w#${version}`) =>
       broadcast([{ name, event: { kind: 'key', id: 'k', hashes: [], delta: { version, fields } } }]);
     const acknowledgement = { kind: 'broadcast', message: { body: { type: 'applied', writer: 'w', names: ['w#8'] } } };
 
