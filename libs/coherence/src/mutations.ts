@@ -10,7 +10,7 @@ import { type MutationBarrier } from './live/live-barrier';
 import { type AuditDocument, collectionsOf, type Collections, DURABLE, prepareCollections } from './collections';
 import { type Enqueued, outboxId, putOutbox, removeOutbox, settledElsewhere } from './outbox';
 import { type OutboxHandler } from './outbox-relay';
-import { type ChangeEvent, type Delta, nameOf } from './protocol';
+import { type ChangeEvent, type Delta } from './protocol';
 import { type Codec, firstAnswer, keepAnswer } from './request-record';
 import { inTransaction } from './transaction';
 
@@ -33,7 +33,7 @@ export interface Transaction {
   /**
    * Says what the change makes of an entity that was {@link changed}: a replica that holds the version before goes on with this one,
    * and has nothing to read. Only for what all replicas may know, and decisions depend on. Not told where hashes change too.
-   * @throws Error where it was not said to be changed
+   * @throws Error where it was not said to be changed, without hashes
    */
   renewed(kind: EntityKind, id: string, delta: Delta): void;
   /**
@@ -127,14 +127,13 @@ export class Mutations {
           audit: (changed) => void entries.push(auditDocument(ctx, now, changed, 'SUCCEEDED')),
           enqueue: (work) => void promised.set(outboxId(work.kind, work.key), work),
           changed: (kind, id, hashes = []) => {
-            events.set(`${kind}:${id}:${hashes.join()}`, { kind, id, hashes });
+            events.set(changeKey(kind, id, hashes), { kind, id, hashes });
             concerned = [...events.values()];
           },
           renewed: (kind, id, delta) => {
-            if (![...events.values()].some((event) => event.kind === kind && event.id === id)) {
-              throw new Error(`${nameOf(kind, id)} is renewed, and was not changed: nobody would hear of it`);
-            }
-            deltas.set(nameOf(kind, id), delta);
+            const key = changeKey(kind, id);
+            if (!events.has(key)) throw new Error(`${key} is renewed, and was not changed: nobody would hear of it`);
+            deltas.set(key, delta);
           },
           settle: async (kind, key, { mustExist = false } = {}) => {
             const taken = promised.delete(outboxId(kind, key));
@@ -149,10 +148,7 @@ export class Mutations {
           this.#barrier && (await promiseInvalidation(outbox, [...events.values()], now, session));
         if (ctx.requestId !== '') await keepAnswer(requests, ctx, codec, answer, [...events.values()], session);
         await this.#checkpoint(`${step}:before-commit`);
-        const told = [...events.values()].map((event) => ({
-          ...event,
-          delta: event.hashes.length === 0 ? deltas.get(nameOf(event.kind, event.id)) : undefined,
-        }));
+        const told = [...events].map(([key, event]) => ({ ...event, delta: deltas.get(key) }));
         return { answer, events: told, replayed: false, due, invalidationKey };
       });
     } catch (error) {
@@ -234,6 +230,11 @@ export class Mutations {
   async listAudit(query: AuditQuery): Promise<auditV1.ListAuditEntriesResponse> {
     return await listAudit(this.#collections.audit, query);
   }
+}
+
+/** One for each change that a transaction names; what is said of it once more is said of the same. */
+function changeKey(kind: EntityKind, id: string, hashes: readonly string[] = []): string {
+  return `${kind}:${id}:${hashes.join()}`;
 }
 
 const IT_IS_SO: ReadonlySet<string> = new Set(['NOT_FOUND', 'ALREADY_EXISTS', 'FAILED_PRECONDITION']);

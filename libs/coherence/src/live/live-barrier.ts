@@ -93,7 +93,7 @@ export class LiveBarrier {
   }
 
   /**
-   * Resolves when every replica and every SDK holder has forgotten what these events changed. `onBumped` is told when
+   * Resolves when no replica and no SDK holder has anything from before these events any more. `onBumped` is told when
    * the events are in the epoch document, which is often later: from then on they cannot be lost any more. Without `madeIn`, what
    * {@link admit} has returned, replicas are told of no delta.
    * @throws AppError UNAVAILABLE (NOT_YET_VISIBLE) when the call's time is over first: the change is made, and not yet

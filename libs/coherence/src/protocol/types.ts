@@ -6,7 +6,9 @@ export interface Clock {
   readonly wall: number;
 }
 
-/** What a mutation changed: every replica forgets the entity, or what it held of it before, and everything found under the hashes. */
+/**
+ * What a mutation changed: every replica gives up what it holds of the entity from before, and everything found under the hashes.
+ */
 export interface ChangeEvent {
   readonly kind: string;
   readonly id: string;
@@ -43,8 +45,8 @@ export interface Entity<V> {
   readonly within: readonly string[];
   readonly value: V;
   /**
-   * Counts the changes of the value: two reads that show the same one show the same value, or one that no delta applies to. Absent where nobody counts, so that no
-   * {@link Delta} applies.
+   * Counts the changes of the value: two reads that show the same one show the same value, or one that no {@link Delta} applies
+   * to. Absent where nobody counts: then none applies.
    */
   readonly version?: number | undefined;
 }

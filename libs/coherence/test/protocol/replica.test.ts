@@ -11,6 +11,7 @@ import {
   type ReplicaEffect,
   type SignedBroadcast,
 } from '../../src/protocol';
+import { sign } from '../../src/protocol/messages';
 import { simulatedAuthenticator } from '../../sim/environment';
 
 const at = (mono: number, wall = mono): Clock => ({ mono, wall });
@@ -54,15 +55,7 @@ const joined = () => {
 
 /** What a writer says over Redis. */
 function broadcast(events: Announcement[], { generation = 'g1', key = 'secret' } = {}): SignedBroadcast {
-  const flat = events.map(({ name, event: { kind, id, hashes, delta } }) => [
-    name,
-    kind,
-    id,
-    hashes,
-    ...(delta ? [delta.version, delta.fields] : []),
-  ]);
-  const mac = simulatedAuthenticator.sign(key, JSON.stringify(['events', generation, flat]));
-  return { body: { type: 'events', generation, events }, mac };
+  return sign(simulatedAuthenticator, key, { type: 'events', generation, events });
 }
 
 describe('a replica', () => {
