@@ -1,4 +1,11 @@
-import { CATALOGUE_ID, type EntityKind, type FillResult, membershipHash, type Subject } from '@latchkey/coherence';
+import {
+  CATALOGUE_ID,
+  type Entity,
+  type EntityKind,
+  type FillResult,
+  membershipHash,
+  type Subject,
+} from '@latchkey/coherence';
 import { type OrganizationFact } from '@latchkey/decision';
 import { SharedIds, type Value, type Values } from '@latchkey/facts';
 import { type CallContext } from '@latchkey/service';
@@ -11,8 +18,10 @@ export function fillFrom(source: FactSource, context: () => CallContext) {
   return async (subject: Subject): Promise<FillResult<Value>> => {
     const ctx = context();
     if (subject.by === 'hash') return await byHash(source, subject.hash, ids, ctx);
-    const { kind, id } = subject;
-    return result(subject, entityKind(kind), id, [], await byId(source, entityKind(kind), id, ctx), ids);
+    const { id } = subject;
+    const kind = entityKind(subject.kind);
+    const value = await byId(source, kind, id, ctx);
+    return value === undefined ? absent(subject) : found(ids, { kind, id, hashes: [], value });
   };
 }
 
@@ -48,18 +57,18 @@ async function byHash(source: FactSource, hash: string, ids: SharedIds, ctx: Cal
   const subject: Subject = { by: 'hash', hash };
   if (userId !== undefined) {
     const member = await source.findMember(organizationId, userId, ctx);
-    return result(subject, 'member', member?.id ?? '', [membershipHash(organizationId, userId)], member, ids);
+    const hashes = [membershipHash(organizationId, userId)];
+    return member ? found(ids, { kind: 'member', id: member.id, hashes, value: member }) : absent(subject);
   }
   const key = await source.findKey(hash);
-  return result(
-    subject,
-    'key',
-    key?._id ?? '',
-    key ? hashesOf(key) : [],
-    key && knownKey(key),
-    ids,
-    key && versionOf(key),
-  );
+  if (!key) return absent(subject);
+  return found(ids, {
+    kind: 'key',
+    id: key._id,
+    hashes: hashesOf(key),
+    value: knownKey(key),
+    version: versionOf(key),
+  });
 }
 
 /** Only what decisions depend on is remembered. */
@@ -67,17 +76,17 @@ function organizationFact(found: Organization | undefined): OrganizationFact | u
   return found && { id: found.id, state: found.state };
 }
 
-function result<K extends EntityKind>(
-  subject: Subject,
-  kind: K,
-  id: string,
-  hashes: readonly string[],
-  value: Values[K] | undefined,
-  ids: SharedIds,
-  version?: number,
-): FillResult<Value> {
-  if (value === undefined) return { entities: [], absent: [subject] };
-  return { entities: [{ kind, id, hashes, within: [], value: ids.sharing(kind, id, value), version }], absent: [] };
+interface Read<K extends EntityKind> extends Omit<Entity<Values[K]>, 'within'> {
+  readonly kind: K;
+}
+
+function found<K extends EntityKind>(ids: SharedIds, read: Read<K>): FillResult<Value> {
+  const value = ids.sharing(read.kind, read.id, read.value);
+  return { entities: [{ ...read, within: [], value }], absent: [] };
+}
+
+function absent(subject: Subject): FillResult<Value> {
+  return { entities: [], absent: [subject] };
 }
 
 const KINDS: ReadonlySet<string> = new Set<EntityKind>([

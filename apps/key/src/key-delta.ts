@@ -26,7 +26,7 @@ export const renewKey: Renew<Value> = ({ kind, value: before }, fields) => {
   if (!isLive(state)) return undefined;
   for (const [field, value] of Object.entries(fields)) {
     if (field === 'state' && (isLive(value) || value === 'REVOKED')) state = value;
-    else if (field === 'narrowedTo' && (value === null || areNames(value))) narrowedTo = value ?? undefined;
+    else if (field === 'narrowedTo' && typeof value === 'object') narrowedTo = value ?? undefined;
     else return undefined;
   }
   // Built as all others are, so that what reads them most finds one layout.
@@ -37,8 +37,4 @@ export const renewKey: Renew<Value> = ({ kind, value: before }, fields) => {
 
 function isLive(state: unknown): state is 'ACTIVE' | 'DISABLED' {
   return state === 'ACTIVE' || state === 'DISABLED';
-}
-
-function areNames(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }
