@@ -1,4 +1,5 @@
 // `npm run sim -- --seeds N`: the protocol of libs/coherence under N seeds, and once without each of its safety ingredients.
+//   --seeds N --without INGREDIENT     the N seeds without it: shows what a seed that fails prints
 //   --seed N [--without INGREDIENT]    prints the whole schedule of one seed
 //   --schedules [--without INGREDIENT] prints the hand-written schedules, as they break
 import { spawn } from 'node:child_process';
@@ -41,6 +42,7 @@ async function run(): Promise<number> {
   if (values.seed !== undefined || values.schedules) return (await simulate(args, 'inherit')).code;
   const shares = Math.min(4, availableParallelism());
   const counts = ['--seeds', values.seeds, '--ablation-seeds', values['ablation-seeds']];
+  if (values.without !== undefined) counts.push('--without', values.without);
   const running = Array.from({ length: shares }, (_, share) =>
     simulate([...counts, '--share', `${share}/${shares}`], 'pipe'),
   );
@@ -48,7 +50,7 @@ async function run(): Promise<number> {
   if (ended.some(({ code }) => code !== 0)) return 1;
   const lines = ended.flatMap(({ text }) => text.split('\n').filter(Boolean));
   const report = merge(lines.map((line) => JSON.parse(line) as Report));
-  const { text, verdict, good } = summarize(report, Number(values.seeds));
+  const { text, verdict, good } = summarize(report, Number(values.seeds), values.without);
   for (const line of text) console.log(line);
   console.log(JSON.stringify(verdict));
   return good ? 0 : 1;

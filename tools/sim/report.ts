@@ -10,6 +10,8 @@ interface SeedsReport {
   readonly acknowledged: number;
   readonly stale: number;
   readonly failed: readonly number[];
+  /** What happened in the first of those that failed, step by step. */
+  readonly schedule: readonly string[];
 }
 
 interface ProofReport {
@@ -36,6 +38,7 @@ export function merge(reports: readonly Report[]): Merged {
     acknowledged: 0,
     stale: 0,
     failed: [],
+    schedule: [],
   };
   const seeds = reports.reduce<SeedsReport>((sum, report) => (report.kind === 'seeds' ? add(sum, report) : sum), none);
   const proofs = reports.flatMap((report) => (report.kind === 'proof' ? [report] : []));
@@ -43,6 +46,7 @@ export function merge(reports: readonly Report[]): Merged {
 }
 
 function add(a: SeedsReport, b: SeedsReport): SeedsReport {
+  const failed = [...a.failed, ...b.failed].sort((one, other) => one - other);
   return {
     kind: 'seeds',
     seeds: a.seeds + b.seeds,
@@ -51,21 +55,22 @@ function add(a: SeedsReport, b: SeedsReport): SeedsReport {
     unavailable: a.unavailable + b.unavailable,
     acknowledged: a.acknowledged + b.acknowledged,
     stale: a.stale + b.stale,
-    failed: [...a.failed, ...b.failed],
+    failed,
+    schedule: failed[0] === a.failed[0] ? a.schedule : b.schedule,
   };
 }
 
 /** The table to read, the line to check, and whether all is well. */
-export function summarize({ seeds, proofs }: Merged, seedsWanted: number) {
+export function summarize({ seeds, proofs }: Merged, seedsWanted: number, without?: string) {
   const missed = proofs.filter(({ failures }) => failures.length > 0);
   const text = proofs.map(({ without, caughtBy, seedsCaught, seedsTried }) => {
     const bySeeds = `${seedsCaught} of ${seedsTried} seeds`;
     return `without ${without.padEnd(22)} caught by ${caughtBy} schedule(s) of its own and ${bySeeds}`;
   });
   for (const { without, failures } of missed) for (const why of failures) text.push(`MISSED ${without}: ${why}`);
-  for (const seed of [...seeds.failed].sort((a, b) => a - b)) {
-    text.push(`FAILED seed ${seed}; its schedule: npm run sim -- --seed ${seed}`);
-  }
+  const leftOut = without === undefined ? '' : ` --without ${without}`;
+  for (const seed of seeds.failed) text.push(`FAILED seed ${seed}; replay it: npm run sim -- --seed ${seed}${leftOut}`);
+  if (seeds.failed.length > 0) text.push(`The schedule of seed ${seeds.failed[0]}:`, ...seeds.schedule);
   const { answers, acknowledged, unavailable } = seeds;
   text.push(`${answers} answers, ${unavailable} times unavailable, ${acknowledged} mutations acknowledged`);
   const verdict = {

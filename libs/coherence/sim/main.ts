@@ -19,6 +19,7 @@ const { values } = parseArgs({
 
 const without = SWITCHES.find((name) => name === values.without);
 if (values.without !== undefined && !without) throw new Error(`--without knows: ${SWITCHES.join(', ')}`);
+const leftOut = without ? { [without]: true } : {};
 
 if (values.seed !== undefined) replaySeed(Number(values.seed));
 else if (values.schedules) playSchedules();
@@ -26,7 +27,7 @@ else runShare(values.share.split('/').map(Number));
 
 /** Prints the whole schedule of one seed. */
 function replaySeed(seed: number): void {
-  const { lines, violations, stuck } = runSeed(seed, without ? { [without]: true } : {}, true);
+  const { lines, violations, stuck } = runSeed(seed, leftOut, true);
   for (const line of lines) console.log(line);
   console.log(`seed ${seed}: ${violations.length} stale, stuck: ${stuck.join(', ') || 'nobody'}`);
   process.exitCode = violations.length + stuck.length > 0 ? 1 : 0;
@@ -38,26 +39,34 @@ function playSchedules(): void {
     if (without && schedule.without !== without) continue;
     console.log(`\n${schedule.without}: ${schedule.story}`);
     const { lines, violations } = play(schedule, true, true);
-    const first = lines.findIndex((line) => line.includes('VIOLATION'));
-    for (const line of lines.slice(0, first + 1)) console.log(line);
+    for (const line of untilViolation(lines)) console.log(line);
     console.log(`${violations.length} stale`);
   }
+}
+
+/** A schedule as far as it explains itself: until its first violation, or all of it where somebody got stuck. */
+function untilViolation(lines: readonly string[]): readonly string[] {
+  const first = lines.findIndex((line) => line.includes('VIOLATION'));
+  return first < 0 ? lines : lines.slice(0, first + 1);
 }
 
 function runShare([share = 0, of = 1]: number[]): void {
   const sum = { kind: 'seeds', seeds: 0, answers: 0, accepts: 0, unavailable: 0, acknowledged: 0, stale: 0 };
   const failed: number[] = [];
+  let schedule: readonly string[] = [];
   for (let seed = 1 + share; seed <= Number(values.seeds); seed += of) {
-    const result = runSeed(seed);
+    const result = runSeed(seed, leftOut);
     sum.seeds++;
     sum.answers += result.answers;
     sum.accepts += result.accepts;
     sum.unavailable += result.unavailable;
     sum.acknowledged += result.acknowledged;
     sum.stale += result.violations.length;
-    if (result.violations.length + result.stuck.length > 0) failed.push(seed);
+    if (result.violations.length + result.stuck.length === 0) continue;
+    if (failed.length === 0) schedule = untilViolation(runSeed(seed, leftOut, true).lines);
+    failed.push(seed);
   }
-  console.log(JSON.stringify({ ...sum, failed }));
+  console.log(JSON.stringify({ ...sum, failed, schedule }));
   for (const [place, name] of SWITCHES.entries()) {
     if (place % of === share)
       console.log(JSON.stringify({ kind: 'proof', ...prove(name, Number(values['ablation-seeds'])) }));
