@@ -54,6 +54,8 @@ export class Faults {
   readonly #leaseMs: number;
   readonly #random: Random;
   #link: Link | undefined;
+  #breaking = false;
+  #waiting: (() => void)[] = [];
 
   constructor(suite: TestSuite, { leaseMs, random }: { leaseMs: number; random: Random }) {
     this.#suite = suite;
@@ -68,10 +70,26 @@ export class Faults {
 
   /** Does it at random moments, once at a time, until `whether` says no; then all is mended. */
   async keepBreaking(fault: FaultName, whether: () => boolean): Promise<void> {
-    while (fault !== 'none' && whether()) {
-      await sleep(between(this.#random, ...PAUSE_MS));
-      await this.#break(fault);
+    if (fault === 'none') return;
+    this.#breaking = true;
+    try {
+      while (whether()) {
+        await sleep(between(this.#random, ...PAUSE_MS));
+        await this.#break(fault);
+      }
+    } finally {
+      this.#breaking = false;
+      this.#goOn();
     }
+  }
+
+  /** Resolves the moment that something breaks next; at once where nothing is going to. */
+  async next(): Promise<void> {
+    if (this.#breaking) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #goOn(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   close(): void {
@@ -162,6 +180,7 @@ export class Faults {
   async #record(fault: FaultName, what: string, broken: () => Promise<void>): Promise<void> {
     const record: FaultRecord = { fault, what, from: now() };
     this.history.push(record);
+    this.#goOn();
     await broken();
     record.to = now();
   }

@@ -40,11 +40,12 @@ export class Lookout {
   /** @throws whatever has ended an observer */
   watch(questions: readonly Question[]): Sight {
     if (this.#failure !== undefined) throw this.#failure;
-    const sight = new Sight(questions, () => {
-      this.#sights.delete(sight);
+    const sight = new Sight(questions, (asked) => {
+      if (asked) this.#sights.add(sight);
+      else this.#sights.delete(sight);
       if (this.#failure !== undefined) throw this.#failure;
     });
-    this.#sights.add(sight);
+    sight.resume();
     return sight;
   }
 
@@ -99,13 +100,23 @@ async function ask(observer: Observer, asked: readonly Asked[]): Promise<readonl
 export class Sight {
   readonly checks: CheckRecord[] = [];
   readonly questions: readonly Question[];
-  readonly #forget: () => void;
+  readonly #ask: (asked: boolean) => void;
   #onTheirWay = 0;
   #landed: (() => void) | undefined;
 
-  constructor(questions: readonly Question[], forget: () => void) {
+  /** `ask`: whether it is asked about all the time from now on. */
+  constructor(questions: readonly Question[], ask: (asked: boolean) => void) {
     this.questions = questions;
-    this.#forget = forget;
+    this.#ask = ask;
+  }
+
+  /** Nobody asks about it until `resume`. */
+  pause(): void {
+    this.#ask(false);
+  }
+
+  resume(): void {
+    this.#ask(true);
   }
 
   /** Asks now, beside what is asked all the time. */
@@ -119,7 +130,7 @@ export class Sight {
 
   /** Asks no more, and resolves when everything is answered that was asked. */
   async end(): Promise<void> {
-    this.#forget();
+    this.pause();
     if (this.#onTheirWay > 0) await new Promise<void>((resolve) => (this.#landed = resolve));
   }
 

@@ -2,7 +2,7 @@
 // started after a mutation was acknowledged and does not see it. docs/guides/new-enemy.md says what it shows and what not.
 //   --kind NAME        only this kind (repeatable); any part of its name
 //   --fault FAULT      what is broken meanwhile (repeatable, one after the other): none, or any of FAULTS; all: each in turn
-//   --seconds N        begins no race after that time, once each kind has had one under each fault
+//   --seconds N        begins no race after that time, once each kind has had one under each fault; fails where that was too short
 //   --lanes N          how many races at a time, each of another kind
 //   --pause MS         between two messages of many checks to a replica
 //   --seed S           decides what is random here; when processes run is up to the machine
@@ -17,6 +17,9 @@ import { KINDS } from './kinds';
 import { summarize } from './report';
 import { runNewEnemy } from './run';
 import { type Tallies } from './tally';
+
+/** Fewer checks of any kind from memory, or in flight at the bump, under any fault: nothing was shown. */
+const LEAST_OF_EACH = 100;
 
 const { values } = parseArgs({
   options: {
@@ -59,6 +62,7 @@ async function run(): Promise<number> {
   if (kinds.length === 0) throw new RangeError(`--kind: one of ${KINDS.map(({ name }) => name).join(', ')}`);
   const history = await runNewEnemy({
     races: atLeastOne('races'),
+    leastOfEach: LEAST_OF_EACH,
     limitMs: values.seconds === undefined ? undefined : atLeastOne('seconds') * 1_000,
     kinds,
     faults: faultsAskedFor(),

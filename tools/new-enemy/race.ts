@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { now } from './clock';
+import { type Faults } from './faults';
 import { type RaceRecord } from './history';
 import { type Kind, type Subject } from './kind';
 import { type Lookout, type Sight } from './lookout';
@@ -14,19 +15,34 @@ const WARM_PAUSE_MS = 25;
 const BEFORE_MS = [1, 15] as const;
 const AFTER_MS = [10, 40] as const;
 
+/** Of races beside faults, how many wait for the next one. The others go as they come, so also in the middle of one. */
+const SHARE_AT_A_FAULT = 0.75;
+
+/** Who asks, what breaks meanwhile, and what chance says. */
+export interface Surroundings {
+  readonly lookout: Lookout;
+  readonly faults: Faults;
+  readonly random: Random;
+}
+
 /** Races one mutation against checks by every observer; resolves when all of them are answered. */
 export async function runRace(
   kind: Kind,
   number: number,
   prepare: () => Promise<Subject>,
-  lookout: Lookout,
-  random: Random,
+  { lookout, faults, random }: Surroundings,
 ): Promise<RaceRecord> {
   const subject = await untilDone(prepare);
   const sight = lookout.watch(subject.questions);
   let record: Omit<RaceRecord, 'checks'>;
   try {
     await Promise.all(lookout.observers.map((observer) => untilAllowed(sight, observer)));
+    if (random() < SHARE_AT_A_FAULT) {
+      // Checks of the time until then race nothing.
+      sight.pause();
+      await faults.next();
+      sight.resume();
+    }
     await sleep(between(random, ...BEFORE_MS));
     const [begun, wall] = [now(), Date.now()];
     const { attempts } = await untilAnswered((requestId) => subject.revoke(requestId));

@@ -2,13 +2,9 @@ import { during, type FaultName, type FaultRecord } from './faults';
 import { describe } from './history';
 import { type Tallies, type Tally } from './tally';
 
-/** From this many races on, no kind may have fewer than {@link LEAST_COUNT}, under any of the faults. */
-const RACES_FOR_COUNTS = 1_000;
-const LEAST_COUNT = 100;
-
-/** Whether a run of so many races has still to see more of a kind under a fault. */
-export function lacksCounts(racesAskedFor: number, { fromMemory, inFlightAtBump }: Tally): boolean {
-  return racesAskedFor >= RACES_FOR_COUNTS && Math.min(fromMemory, inFlightAtBump) < LEAST_COUNT;
+/** Whether a run has still to see more of a kind under a fault. */
+export function lacksCounts({ fromMemory, inFlightAtBump }: Tally, least: number): boolean {
+  return Math.min(fromMemory, inFlightAtBump) < least;
 }
 /** How many findings are told in full. */
 const TOLD = 10;
@@ -44,10 +40,10 @@ export interface Run {
   readonly faults: readonly FaultName[];
   readonly withoutBarrier: boolean;
   readonly kinds: readonly string[];
+  /** With fewer checks from memory, or in flight at the bump, of any kind under any fault, it has shown too little. */
+  readonly leastOfEach: number;
   /** Names of all who asked. */
   readonly observers: readonly string[];
-  /** How many races were asked for; what a run has to show depends on it, and not on how far it came. */
-  readonly racesAskedFor: number;
   readonly tallies: Tallies;
   readonly broken: readonly FaultRecord[];
   readonly seconds: number;
@@ -105,11 +101,10 @@ function withoutViolations({ tallies }: Run): string[] {
     .flatMap(([kind, { stale }]) => (stale > 0 ? [] : [`${kind}: no violation, though nobody waits`]));
 }
 
-function problemsOf({ tallies, faults, observers, racesAskedFor }: Run, verdict: Verdict): string[] {
+function problemsOf({ tallies, faults, leastOfEach, observers }: Run, verdict: Verdict): string[] {
   const problems: string[] = [];
   if (verdict.staleAccepts > 0) problems.push(`${verdict.staleAccepts} stale accepts`);
   if (verdict.otherViolations > 0) problems.push(`${verdict.otherViolations} refusals that should not be`);
-  const least = racesAskedFor >= RACES_FOR_COUNTS ? LEAST_COUNT : 1;
   // A race after which nobody was asked, or before which nobody held a yes in memory, has shown nothing.
   for (const name of observers) {
     if (tallies.all().every(([, { afterwards }]) => !afterwards.has(name)))
@@ -117,9 +112,8 @@ function problemsOf({ tallies, faults, observers, racesAskedFor }: Run, verdict:
   }
   for (const [kind, tally] of tallies.all()) {
     if (tally.afterwards.size === 0) problems.push(`${kind}: nobody answered after an acknowledgement`);
-    problems.push(...tooFew(kind, tally, least));
-    if (racesAskedFor < RACES_FOR_COUNTS) continue;
-    for (const fault of faults) problems.push(...tooFew(`${kind} under ${fault}`, tallies.of(kind, fault), least));
+    for (const fault of faults)
+      problems.push(...tooFew(`${kind} under ${fault}`, tallies.of(kind, fault), leastOfEach));
   }
   return problems;
 }

@@ -14,14 +14,14 @@ import { lacksCounts, type Run } from './report';
 import { type Judged, Tallies } from './tally';
 
 export interface NewEnemyOptions {
-  /** How many mutations are raced, over all kinds and faults. */
+  /** How many mutations are raced, over all kinds and faults; more where a kind has not shown what it has to. */
   readonly races: number;
-  /**
-   * No race is begun after this, ms, once each kind has had one under each fault and `leastChecks` were made; for as long as it
-   * takes if not given.
-   */
-  readonly limitMs?: number;
+  /** How many checks of each kind, under each fault, have to be answered from memory, and to be in flight at the bump. */
+  readonly leastOfEach: number;
+  /** How many checks have to race them: more races are made until then. */
   readonly leastChecks?: number;
+  /** No race is begun after this, ms, once each kind has had one under each fault; for as long as it takes if not given. */
+  readonly limitMs?: number;
   readonly kinds: readonly Kind[];
   /** What is broken, one after the other. */
   readonly faults: readonly FaultName[];
@@ -114,7 +114,7 @@ class Campaign {
   }
 
   async run(): Promise<Run> {
-    const { kinds, faults, withoutBarrier, races, limitMs = Infinity, log } = this.#options;
+    const { kinds, faults, withoutBarrier, leastOfEach, races, limitMs = Infinity, log } = this.#options;
     const lanes = await this.#openLanes();
     const begun = performance.now();
     log('racing');
@@ -141,9 +141,9 @@ class Campaign {
     return {
       faults,
       withoutBarrier,
+      leastOfEach,
       kinds: kinds.map(({ name }) => name),
       observers: this.#lookout.observers.map(({ name }) => name),
-      racesAskedFor: races,
       tallies: this.#tallies,
       broken: this.#faults.history,
       seconds: (performance.now() - begun) / 1_000,
@@ -175,17 +175,18 @@ class Campaign {
     let over = false;
     const breaking = this.#faults.keepBreaking(fault, () => !over);
     const drive = async (lane: readonly Entry[], number: number): Promise<void> => {
-      const random = randomOf(seed * 1_000 + number);
+      const surroundings = { lookout: this.#lookout, faults: this.#faults, random: randomOf(seed * 1_000 + number) };
       const first = lane.map((entry) => entry.number);
       const due = (entry: Entry, index: number): boolean => {
         const raced = entry.number - (first[index] ?? 0);
-        if (raced >= share && (raced >= share * MORE || !this.#lacks(entry.kind, fault))) return false;
-        return performance.now() < end || raced === 0 || this.#checks < leastChecks;
+        if (raced > 0 && performance.now() >= end) return false;
+        if (raced < share) return true;
+        return raced < share * MORE && (this.#lacks(entry.kind, fault) || this.#checks < leastChecks);
       };
       while (!this.#failed && lane.some(due)) {
         for (const [index, entry] of lane.entries()) {
           if (this.#failed || !due(entry, index)) continue;
-          await this.#judge(await runRace(entry.kind, entry.number++, entry.prepare, this.#lookout, random));
+          await this.#judge(await runRace(entry.kind, entry.number++, entry.prepare, surroundings));
         }
       }
     };
@@ -205,8 +206,9 @@ class Campaign {
 
   /** A mutation that goes on after its bump may be late enough by chance where nobody waits; races may miss their fault. */
   #lacks({ name }: Kind, fault: FaultName): boolean {
-    const { withoutBarrier, races } = this.#options;
-    return withoutBarrier ? this.#tallies.of(name).stale === 0 : lacksCounts(races, this.#tallies.of(name, fault));
+    const { withoutBarrier, leastOfEach } = this.#options;
+    if (withoutBarrier) return this.#tallies.of(name).stale === 0;
+    return lacksCounts(this.#tallies.of(name, fault), leastOfEach);
   }
 
   async #judge(race: RaceRecord): Promise<void> {
