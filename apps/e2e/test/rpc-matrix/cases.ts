@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
 import { roleV1 } from '@latchkey/proto';
 import { newMember, newTenant, newToken, newUser, newWorkspace } from '@latchkey/testing';
+import { typeid } from 'typeid-js';
 import type { World } from './world';
 
 type Request = Record<string, unknown>;
@@ -21,6 +22,25 @@ export interface RpcCase {
     { permission: string } | { self: string | true } | { user: true } | { caller: string; others?: readonly string[] };
   /** Reasons of NOT_FOUND when the field names an absent object, and just so for another tenant's. */
   absent?: Record<string, string>;
+  /** Of an RPC that changes something, and of no other. */
+  leaves?: Leaves;
+}
+
+/** What a change leaves in the trail of its service. */
+export interface Leaves {
+  /** Makes the change, where the matrix's request may find it made. Fields that the contract does not have are not sent. */
+  request?(world: World): Promise<Request>;
+  kind: string;
+  /** The field of the request that has the object's id; or that of the answer, which may be the object itself. */
+  object: string;
+  /** The names of the fields that changed, entry by entry. */
+  changed: string[][];
+  /** The field of the request that has the actor's principal, where that is not our admin. */
+  principal?: string;
+  /** Asked for once more, under another request_id, it finds nothing to change. */
+  settles?: true;
+  /** The reason for which a repeat is refused, where it does not get the first answer. */
+  refusesRepeat?: string;
 }
 
 const org = (world: World): Request => ({ organizationId: world.tenant.organizationId });
@@ -81,11 +101,35 @@ const removedMember = async (world: World): Promise<{ memberId: string; deletion
   return { memberId, ...(await world.api.members.removeMember(request, { as: world.tenant.admin.as })) };
 };
 
+const newAdminId = async (world: World): Promise<string> => {
+  const roles = { organizationRoleId: BUILT_IN_ROLE_IDS.ORGANIZATION_ADMIN };
+  return (await newMember(world.api, world.tenant, roles)).memberId;
+};
+const disabledTokenId = async (world: World): Promise<string> => {
+  const { organizationId, admin } = world.tenant;
+  const tokenId = await newTokenId(world);
+  await world.api.tokens.disablePersonalToken({ organizationId, tokenId }, { as: admin.as });
+  return tokenId;
+};
+const disabledKeyId = async (world: World): Promise<string> => {
+  const { organizationId, admin } = world.tenant;
+  const keyId = await newKeyId(world);
+  await world.api.serviceKeys.disableServiceKey({ organizationId, keyId }, { as: admin.as });
+  return keyId;
+};
+const STATE = [['state']];
+const ROLES = [['organization_role_id', 'workspace_roles']];
+
 export const IDENTITY_CASES: RpcCase[] = [
   {
     rpc: 'identity.v1.OrganizationService/CreateOrganization',
     rule: { user: true },
     request: () => ({ displayName: 'New' }),
+    leaves: {
+      kind: 'organization',
+      object: 'organization',
+      changed: [['display_name', 'founder_member_id', 'state']],
+    },
   },
   {
     rpc: 'identity.v1.OrganizationService/GetOrganization',
@@ -99,12 +143,14 @@ export const IDENTITY_CASES: RpcCase[] = [
     rule: { permission: 'organization:manage' },
     request: (world) => ({ ...org(world), displayName: unique(), delegateServiceKeys: false }),
     absent: ORGANIZATION,
+    leaves: { kind: 'organization', object: 'organizationId', changed: [['display_name']], settles: true },
   },
   {
     rpc: 'identity.v1.WorkspaceService/CreateWorkspace',
     rule: { permission: 'organization:manage' },
     request: (world) => ({ ...org(world), name: unique() }),
     absent: ORGANIZATION,
+    leaves: { kind: 'workspace', object: 'workspace', changed: [['name', 'state']] },
   },
   {
     rpc: 'identity.v1.WorkspaceService/GetWorkspace',
@@ -123,11 +169,13 @@ export const IDENTITY_CASES: RpcCase[] = [
     rule: { permission: 'workspaces:manage' },
     request: async (world) => ({ ...org(world), workspaceId: await anotherWorkspace(world) }),
     absent: WORKSPACE,
+    leaves: { kind: 'workspace', object: 'workspaceId', changed: STATE },
   },
   {
     rpc: 'identity.v1.UserService/CreateUser',
     ...OPS,
     request: () => ({ email: `${unique()}@example.com`, displayName: 'New' }),
+    leaves: { kind: 'user', object: 'user', changed: [['email', 'display_name', 'state']] },
   },
   { rpc: 'identity.v1.UserService/GetUser', rule: { user: true }, request: () => ({}) },
   {
@@ -143,12 +191,14 @@ export const IDENTITY_CASES: RpcCase[] = [
     rpc: 'identity.v1.UserService/DeleteUser',
     ...OPS,
     request: async ({ api }) => ({ userId: (await newUser(api)).userId }),
+    leaves: { kind: 'user', object: 'userId', changed: [['email', 'state']] },
   },
   {
     rpc: 'identity.v1.MemberService/AddMember',
     rule: { permission: 'organization:manage-members' },
     request: async (world) => ({ ...org(world), userId: (await newUser(world.api)).userId }),
     absent: { ...ORGANIZATION, userId: 'USER_NOT_FOUND', organizationRoleId: 'ROLE_NOT_FOUND' },
+    leaves: { kind: 'member', object: 'member', changed: [['user_id', 'state']] },
   },
   {
     rpc: 'identity.v1.MemberService/GetMember',
@@ -167,12 +217,14 @@ export const IDENTITY_CASES: RpcCase[] = [
     rule: { permission: 'organization:manage-members' },
     request: async (world) => ({ ...org(world), memberId: await newMemberId(world) }),
     absent: { ...ORGANIZATION, memberId: 'MEMBER_NOT_FOUND' },
+    leaves: { kind: 'member', object: 'memberId', changed: STATE },
   },
   {
     rpc: 'identity.v1.MemberService/SuspendMember',
     rule: { permission: 'organization:manage-members' },
     request: async (world) => ({ ...org(world), memberId: await newMemberId(world) }),
     absent: { ...ORGANIZATION, memberId: 'MEMBER_NOT_FOUND' },
+    leaves: { kind: 'member', object: 'memberId', changed: STATE, settles: true },
   },
   {
     rpc: 'identity.v1.MemberService/ReinstateMember',
@@ -183,6 +235,7 @@ export const IDENTITY_CASES: RpcCase[] = [
       return request;
     },
     absent: { ...ORGANIZATION, memberId: 'MEMBER_NOT_FOUND' },
+    leaves: { kind: 'member', object: 'memberId', changed: STATE, settles: true },
   },
   {
     rpc: 'identity.v1.MemberService/LeaveOrganization',
@@ -195,10 +248,17 @@ export const IDENTITY_CASES: RpcCase[] = [
         userId: tenant.admin.userId,
         organizationRoleId: BUILT_IN_ROLE_IDS.ORGANIZATION_ADMIN,
       };
-      await api.members.addMember(request, { as: elsewhere.admin.as });
-      return { organizationId: elsewhere.organizationId };
+      const { member } = await api.members.addMember(request, { as: elsewhere.admin.as });
+      return { organizationId: elsewhere.organizationId, memberId: member?.id };
     },
     absent: ORGANIZATION,
+    leaves: {
+      kind: 'member',
+      object: 'memberId',
+      changed: STATE,
+      principal: 'memberId',
+      refusesRepeat: 'ORGANIZATION_NOT_FOUND',
+    },
   },
   {
     rpc: 'identity.v1.DeletionService/GetDeletion',
@@ -217,12 +277,24 @@ export const IDENTITY_CASES: RpcCase[] = [
     rule: { permission: 'organization:manage-members' },
     request: (world) => ({ ...org(world), deletionId: world.ours.deletionId }),
     absent: { ...ORGANIZATION, deletionId: 'DELETION_NOT_FOUND' },
+    leaves: {
+      request: async (world) => ({ ...org(world), deletionId: (await removedMember(world)).deletionId }),
+      kind: 'deletion',
+      object: 'deletionId',
+      changed: [[]],
+    },
   },
   {
     rpc: 'identity.v1.DeletionService/CompleteDeletion',
     rule: { caller: 'worker' },
     request: (world) => ({ ...org(world), deletionId: world.ours.deletionId }),
     absent: { organizationId: 'DELETION_NOT_FOUND', deletionId: 'DELETION_NOT_FOUND' },
+    leaves: {
+      request: async (world) => ({ ...org(world), deletionId: (await removedMember(world)).deletionId }),
+      kind: 'deletion',
+      object: 'deletionId',
+      changed: [['state', 'complete_time', 'tokens_deleted', 'roles_removed']],
+    },
   },
   { rpc: 'identity.v1.FactService/GetOrganizationFact', rule: { caller: 'key', others: ['role'] }, request: org },
   {
@@ -257,12 +329,30 @@ export const ROLE_CASES: RpcCase[] = [
       const { permissions } = await world.api.permissions.listPermissions(request, { as: world.tenant.admin.as });
       return { permissions };
     },
+    leaves: {
+      request: async (world) => {
+        const { permissions } = await world.api.permissions.listPermissions(
+          { ...world.ours, pageSize: 200 },
+          { as: world.tenant.admin.as },
+        );
+        const name = `things:do-${unique()}`;
+        return {
+          permissions: [...permissions, { name, scope: roleV1.Scope.WORKSPACE, description: '', builtInRoles: [] }],
+          catalogueId: 'catalogue',
+        };
+      },
+      kind: 'catalogue',
+      object: 'catalogueId',
+      changed: [['permissions']],
+      settles: true,
+    },
   },
   {
     rpc: 'role.v1.RoleService/CreateRole',
     rule: { permission: 'organization:manage' },
     request: (world) => ({ ...org(world), scope: roleV1.Scope.WORKSPACE, name: unique(), permissions: ['runs:read'] }),
     absent: ORGANIZATION,
+    leaves: { kind: 'role', object: 'role', changed: [[]] },
   },
   {
     rpc: 'role.v1.RoleService/GetRole',
@@ -281,12 +371,26 @@ export const ROLE_CASES: RpcCase[] = [
     rule: { permission: 'organization:manage' },
     request: (world) => ({ ...org(world), roleId: world.ours.roleId, permissions: ['runs:read', 'runs:create'] }),
     absent: { ...ORGANIZATION, roleId: 'ROLE_NOT_FOUND' },
+    leaves: {
+      request: async (world) => ({
+        ...org(world),
+        roleId: await newRole(world),
+        name: unique(),
+        description: 'of late',
+        permissions: ['runs:create'],
+      }),
+      kind: 'role',
+      object: 'roleId',
+      changed: [['name', 'description', 'permissions']],
+      settles: true,
+    },
   },
   {
     rpc: 'role.v1.RoleService/DeleteRole',
     rule: { permission: 'organization:manage' },
     request: async (world) => ({ ...org(world), roleId: await newRole(world) }),
     absent: { ...ORGANIZATION, roleId: 'ROLE_NOT_FOUND' },
+    leaves: { kind: 'role', object: 'roleId', changed: [[]] },
   },
   {
     rpc: 'role.v1.BindingService/SetOrganizationRole',
@@ -297,6 +401,17 @@ export const ROLE_CASES: RpcCase[] = [
       roleId: BUILT_IN_ROLE_IDS.ORGANIZATION_VIEWER,
     }),
     absent: { ...ORGANIZATION, memberId: 'PRINCIPAL_NOT_FOUND', roleId: 'ROLE_NOT_FOUND' },
+    leaves: {
+      request: async (world) => ({
+        ...org(world),
+        memberId: await newMemberId(world),
+        roleId: BUILT_IN_ROLE_IDS.ORGANIZATION_VIEWER,
+      }),
+      kind: 'binding',
+      object: 'memberId',
+      changed: [['organization_role_id']],
+      settles: true,
+    },
   },
   {
     rpc: 'role.v1.BindingService/AddWorkspaceMember',
@@ -307,6 +422,7 @@ export const ROLE_CASES: RpcCase[] = [
       roleId: BUILT_IN_ROLE_IDS.WORKSPACE_VIEWER,
     }),
     absent: { ...WORKSPACE, memberId: 'PRINCIPAL_NOT_FOUND', roleId: 'ROLE_NOT_FOUND' },
+    leaves: { kind: 'binding', object: 'memberId', changed: [['workspace_roles']] },
   },
   {
     rpc: 'role.v1.BindingService/SetWorkspaceRole',
@@ -317,12 +433,24 @@ export const ROLE_CASES: RpcCase[] = [
       roleId: BUILT_IN_ROLE_IDS.WORKSPACE_EDITOR,
     }),
     absent: { ...WORKSPACE, memberId: 'WORKSPACE_MEMBER_NOT_FOUND', roleId: 'ROLE_NOT_FOUND' },
+    leaves: {
+      request: async (world) => ({
+        ...inWorkspace(world),
+        memberId: await newViewerId(world),
+        roleId: BUILT_IN_ROLE_IDS.WORKSPACE_EDITOR,
+      }),
+      kind: 'binding',
+      object: 'memberId',
+      changed: [['workspace_roles']],
+      settles: true,
+    },
   },
   {
     rpc: 'role.v1.BindingService/RemoveWorkspaceMember',
     rule: { permission: 'workspaces:manage-members' },
     request: async (world) => ({ ...inWorkspace(world), memberId: await newViewerId(world) }),
     absent: { ...WORKSPACE, memberId: 'WORKSPACE_MEMBER_NOT_FOUND' },
+    leaves: { kind: 'binding', object: 'memberId', changed: [['workspace_roles']] },
   },
   {
     rpc: 'role.v1.BindingService/GetBinding',
@@ -340,6 +468,18 @@ export const ROLE_CASES: RpcCase[] = [
     rpc: 'role.v1.BindingService/BindPrincipal',
     rule: { caller: 'identity', others: ['key'] },
     request: (world) => ({ ...org(world), principalId: world.ours.memberId, grantedBy: world.tenant.admin.memberId }),
+    leaves: {
+      request: (world) =>
+        Promise.resolve({
+          ...org(world),
+          principalId: typeid('mem').toString(),
+          grantedBy: world.tenant.admin.memberId,
+        }),
+      kind: 'binding',
+      object: 'principalId',
+      changed: ROLES,
+      settles: true,
+    },
   },
   {
     rpc: 'role.v1.BindingService/RebindServiceAccount',
@@ -352,6 +492,7 @@ export const ROLE_CASES: RpcCase[] = [
       change: nextChange(),
     }),
     absent: { organizationId: 'PRINCIPAL_NOT_FOUND', roleId: 'ROLE_NOT_FOUND' },
+    leaves: { kind: 'binding', object: 'principalId', changed: [['workspace_roles']], settles: true },
   },
   {
     rpc: 'role.v1.BindingService/CheckServiceAccountGrant',
@@ -367,22 +508,59 @@ export const ROLE_CASES: RpcCase[] = [
     rpc: 'role.v1.BindingService/RemovePrincipal',
     rule: { caller: 'worker', others: ['identity', 'key'] },
     request: async (world) => ({ ...org(world), principalId: (await removedMember(world)).memberId }),
+    leaves: { kind: 'binding', object: 'principalId', changed: ROLES, settles: true },
   },
   {
     rpc: 'role.v1.BindingService/RemoveWorkspace',
     rule: { caller: 'identity', others: ['worker'] },
     request: async (world) => ({ ...org(world), workspaceId: await deletedWorkspace(world) }),
     absent: { organizationId: 'WORKSPACE_NOT_FOUND', workspaceId: 'WORKSPACE_NOT_FOUND' },
+    leaves: {
+      request: async (world) => {
+        const { organizationId, admin } = world.tenant;
+        const memberId = await newMemberId(world);
+        const workspaceId = await anotherWorkspace(world);
+        const roleId = BUILT_IN_ROLE_IDS.WORKSPACE_VIEWER;
+        await world.api.bindings.addWorkspaceMember(
+          { organizationId, workspaceId, memberId, roleId },
+          { as: admin.as },
+        );
+        await world.api.workspaces.deleteWorkspace({ organizationId, workspaceId }, { as: admin.as });
+        return { organizationId, workspaceId, memberId };
+      },
+      kind: 'binding',
+      object: 'memberId',
+      changed: [['workspace_roles']],
+      settles: true,
+    },
   },
   {
     rpc: 'role.v1.BindingService/CloseSeat',
     rule: { caller: 'identity' },
     request: (world) => ({ ...org(world), memberId: world.ours.memberId }),
+    leaves: {
+      request: async (world) => ({ ...org(world), memberId: await newAdminId(world) }),
+      kind: 'binding',
+      object: 'memberId',
+      changed: [['seat']],
+      settles: true,
+    },
   },
   {
     rpc: 'role.v1.BindingService/ReopenSeat',
     rule: { caller: 'identity' },
     request: (world) => ({ ...org(world), memberId: world.ours.memberId }),
+    leaves: {
+      request: async (world) => {
+        const request = { organizationId: world.tenant.organizationId, memberId: await newAdminId(world) };
+        await world.suite.apiAs('identity').bindings.closeSeat(request);
+        return request;
+      },
+      kind: 'binding',
+      object: 'memberId',
+      changed: [['seat']],
+      settles: true,
+    },
   },
   {
     rpc: 'role.v1.FactService/GetBindingFact',
@@ -397,12 +575,19 @@ export const ROLE_CASES: RpcCase[] = [
   { rpc: 'role.v1.FactService/GetCatalogueFact', rule: { caller: 'key', others: ['identity'] }, request: () => ({}) },
 ];
 
+const ONE_KEY: Omit<RpcCase, 'rpc'> = {
+  rule: { permission: 'workspaces:manage-keys' },
+  request: async (world) => ({ ...org(world), keyId: await newKeyId(world) }),
+  absent: { ...ORGANIZATION, keyId: 'KEY_NOT_FOUND' },
+};
+
 export const KEY_CASES: RpcCase[] = [
   {
     rpc: 'key.v1.PersonalTokenService/CreatePersonalToken',
     rule: { self: 'organization:pats:create' },
     request: (world) => ({ ...org(world), name: 'laptop' }),
     absent: ORGANIZATION,
+    leaves: { kind: 'key', object: 'token', changed: [[]] },
   },
   {
     rpc: 'key.v1.PersonalTokenService/GetPersonalToken',
@@ -416,41 +601,77 @@ export const KEY_CASES: RpcCase[] = [
     rule: { self: true },
     request: async (world) => ({ ...org(world), tokenId: await newTokenId(world) }),
     absent: { ...ORGANIZATION, tokenId: 'KEY_NOT_FOUND' },
+    leaves: { kind: 'key', object: 'tokenId', changed: STATE },
   },
   {
     rpc: 'key.v1.PersonalTokenService/UpdatePersonalToken',
     rule: { self: true },
     request: (world) => ({ ...org(world), tokenId: world.ours.tokenId, name: unique() }),
     absent: { ...ORGANIZATION, tokenId: 'KEY_NOT_FOUND' },
+    leaves: {
+      request: async (world) => ({
+        ...org(world),
+        tokenId: await newTokenId(world),
+        name: unique(),
+        narrowing: { permissions: ['runs:read'] },
+      }),
+      kind: 'key',
+      object: 'tokenId',
+      changed: [['name', 'permissions']],
+      settles: true,
+    },
   },
   {
     rpc: 'key.v1.PersonalTokenService/DisablePersonalToken',
     rule: { self: true },
     request: async (world) => ({ ...org(world), tokenId: await newTokenId(world) }),
     absent: { ...ORGANIZATION, tokenId: 'KEY_NOT_FOUND' },
+    leaves: { kind: 'key', object: 'tokenId', changed: STATE, settles: true },
   },
   {
     rpc: 'key.v1.PersonalTokenService/EnablePersonalToken',
     rule: { self: true },
     request: (world) => ({ ...org(world), tokenId: world.ours.tokenId }),
     absent: { ...ORGANIZATION, tokenId: 'KEY_NOT_FOUND' },
+    leaves: {
+      request: async (world) => ({ ...org(world), tokenId: await disabledTokenId(world) }),
+      kind: 'key',
+      object: 'tokenId',
+      changed: STATE,
+      settles: true,
+    },
   },
   {
     rpc: 'key.v1.PersonalTokenService/RotatePersonalToken',
     rule: { self: true },
     request: async (world) => ({ ...org(world), tokenId: await newTokenId(world) }),
     absent: { ...ORGANIZATION, tokenId: 'KEY_NOT_FOUND' },
+    leaves: { kind: 'key', object: 'tokenId', changed: [['secret']] },
   },
   {
     rpc: 'key.v1.PersonalTokenService/RevokeMemberTokens',
     rule: { caller: 'worker' },
     request: async (world) => ({ ...org(world), ...(await removedMember(world)) }),
+    leaves: {
+      request: async (world) => {
+        const { organizationId, admin } = world.tenant;
+        const { memberId, as } = await newMember(world.api, world.tenant);
+        const { id: tokenId } = await newToken(world.api, organizationId, as);
+        const { deletionId } = await world.api.members.removeMember({ organizationId, memberId }, { as: admin.as });
+        return { organizationId, memberId, deletionId, tokenId };
+      },
+      kind: 'key',
+      object: 'tokenId',
+      changed: STATE,
+      settles: true,
+    },
   },
   {
     rpc: 'key.v1.ServiceKeyService/CreateServiceKey',
     rule: { permission: 'workspaces:manage-keys' },
     request: (world) => ({ ...org(world), name: 'bot', workspaceIds: [world.tenant.workspaceId] }),
     absent: { ...ORGANIZATION, workspaceIds: 'WORKSPACE_NOT_FOUND', roleId: 'ROLE_NOT_FOUND' },
+    leaves: { kind: 'key', object: 'key', changed: [[], ['state']] },
   },
   {
     rpc: 'key.v1.ServiceKeyService/GetServiceKey',
@@ -469,6 +690,7 @@ export const KEY_CASES: RpcCase[] = [
     rule: { permission: 'workspaces:manage-keys' },
     request: async (world) => ({ ...org(world), keyId: await newKeyId(world) }),
     absent: { ...ORGANIZATION, keyId: 'KEY_NOT_FOUND' },
+    leaves: { kind: 'key', object: 'keyId', changed: STATE },
   },
   {
     rpc: 'key.v1.ServiceKeyService/UpdateServiceKey',
@@ -480,18 +702,48 @@ export const KEY_CASES: RpcCase[] = [
       roleId: BUILT_IN_ROLE_IDS.WORKSPACE_VIEWER,
     }),
     absent: { ...ORGANIZATION, keyId: 'KEY_NOT_FOUND', roleId: 'ROLE_NOT_FOUND' },
+    leaves: { kind: 'key', object: 'keyId', changed: [['name', 'role_id'], ['role_id']], settles: true },
   },
-  ...['Disable', 'Enable', 'Rotate'].map((verb) => ({
-    rpc: `key.v1.ServiceKeyService/${verb}ServiceKey`,
-    rule: { permission: 'workspaces:manage-keys' },
-    request: async (world: World) => ({ ...org(world), keyId: await newKeyId(world) }),
-    absent: { ...ORGANIZATION, keyId: 'KEY_NOT_FOUND' },
-  })),
+  {
+    ...ONE_KEY,
+    rpc: 'key.v1.ServiceKeyService/DisableServiceKey',
+    leaves: { kind: 'key', object: 'keyId', changed: STATE, settles: true },
+  },
+  {
+    ...ONE_KEY,
+    rpc: 'key.v1.ServiceKeyService/EnableServiceKey',
+    leaves: {
+      request: async (world) => ({ ...org(world), keyId: await disabledKeyId(world) }),
+      kind: 'key',
+      object: 'keyId',
+      changed: STATE,
+      settles: true,
+    },
+  },
+  {
+    ...ONE_KEY,
+    rpc: 'key.v1.ServiceKeyService/RotateServiceKey',
+    leaves: { kind: 'key', object: 'keyId', changed: [['secret']] },
+  },
   {
     rpc: 'key.v1.ServiceKeyService/RemoveWorkspace',
     rule: { caller: 'identity' },
     request: async (world) => ({ ...org(world), workspaceId: await deletedWorkspace(world) }),
     absent: { organizationId: 'WORKSPACE_NOT_FOUND', workspaceId: 'WORKSPACE_NOT_FOUND' },
+    leaves: {
+      request: async (world) => {
+        const { organizationId, admin } = world.tenant;
+        const workspaceId = await anotherWorkspace(world);
+        const request = { organizationId, name: 'bot', workspaceIds: [workspaceId] };
+        const { key } = await world.api.serviceKeys.createServiceKey(request, { as: admin.as });
+        await world.api.workspaces.deleteWorkspace({ organizationId, workspaceId }, { as: admin.as });
+        return { organizationId, workspaceId, keyId: key?.id };
+      },
+      kind: 'key',
+      object: 'keyId',
+      changed: STATE,
+      settles: true,
+    },
   },
   {
     rpc: 'key.v1.LegacyKeyService/ImportLegacyKeys',
@@ -501,12 +753,14 @@ export const KEY_CASES: RpcCase[] = [
       keys: [{ sha256: randomBytes(32).toString('hex'), name: 'from before' }],
     }),
     absent: WORKSPACE,
+    leaves: { kind: 'key', object: 'keyIds', changed: [[], ['state']], settles: true },
   },
   {
     rpc: 'key.v1.LegacyKeyService/SetLegacySunset',
     rule: { permission: 'organization:manage' },
     request: (world) => ({ ...org(world), sunsetTime: new Date('2030-01-01T00:00:00Z') }),
     absent: ORGANIZATION,
+    leaves: { kind: 'organization', object: 'organizationId', changed: [['legacy_sunset_time']] },
   },
   {
     rpc: 'key.v1.AuthorizationService/Authorize',

@@ -1,5 +1,5 @@
 import { createFileRegistry, type DescField, type DescMessage, fromBinary } from '@bufbuild/protobuf';
-import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { FileDescriptorSetSchema, MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { createValidator } from '@bufbuild/protovalidate';
 import { auditV1, DESCRIPTOR_SET_BASE64, identityV1, keyV1, roleV1 } from '@latchkey/proto';
 import { type CallOptions, type Endpoints, openClient } from '@latchkey/testing';
@@ -8,13 +8,19 @@ const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, Buffer.f
 const validator = createValidator({ registry });
 
 /** Every unary RPC of the contract, as "identity.v1.MemberService/AddMember". The one stream has watch-grants.test.ts. */
-export const CONTRACT_RPCS: string[] = [...registry]
-  .filter((desc) => desc.kind === 'service')
-  .flatMap((service) => service.methods)
-  .filter((method) => method.methodKind === 'unary' || method.name !== 'WatchGrants')
-  .map((method) => `${method.parent.typeName}/${method.name}`)
-  .filter((rpc) => rpc.startsWith('latchkey.'))
-  .map((rpc) => rpc.replace(/^latchkey\./, ''));
+export const CONTRACT_RPCS: string[] = [];
+/** Those of them that change something: all but the ones that are declared NO_SIDE_EFFECTS. */
+export const CONTRACT_CHANGES: string[] = [];
+
+for (const service of registry) {
+  if (service.kind !== 'service' || !service.typeName.startsWith('latchkey.')) continue;
+  for (const method of service.methods) {
+    if (method.methodKind !== 'unary' && method.name === 'WatchGrants') continue;
+    const rpc = `${service.typeName}/${method.name}`.replace(/^latchkey\./, '');
+    CONTRACT_RPCS.push(rpc);
+    if (method.idempotency !== MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS) CONTRACT_CHANGES.push(rpc);
+  }
+}
 
 const CLIENTS = [
   ...[identityV1, roleV1, keyV1].flatMap((pkg) => Object.values(pkg)),

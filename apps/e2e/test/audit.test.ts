@@ -1,0 +1,243 @@
+import { type As, CallError, newMember, newTenant, newToken, readAllDocuments } from '@latchkey/testing';
+import { IDENTITY_CASES, KEY_CASES, type Leaves, ROLE_CASES, type RpcCase } from './rpc-matrix/cases';
+import { CONTRACT_CHANGES, openMethod } from './rpc-matrix/contract';
+import { buildWorld, type World } from './rpc-matrix/world';
+
+type Service = 'identity' | 'role' | 'key';
+type Request = Record<string, unknown>;
+
+const CASES: RpcCase[] = [...IDENTITY_CASES, ...ROLE_CASES, ...KEY_CASES];
+const CHANGES = CASES.flatMap((entry): [string, RpcCase, Leaves][] =>
+  entry.leaves ? [[entry.rpc, entry, entry.leaves]] : [],
+);
+const serviceOf = (rpc: string): Service => rpc.slice(0, rpc.indexOf('.')) as Service;
+
+let world: World;
+beforeAll(async () => {
+  world = await buildWorld();
+  // What it would do at its own time is asked for here, call by call.
+  await world.suite.processes.worker.stop();
+}, 120_000);
+afterAll(() => world?.suite.stop(), 60_000);
+
+/** What a service has written down of an RPC since then, oldest first; with its ids, and without its own. */
+async function trailOf(rpc: string, since: Date): Promise<Record<string, unknown>[]> {
+  return (await readAllDocuments(world.suite.database.uri))
+    .filter(({ database, collection }) => database === `latchkey_${serviceOf(rpc)}` && collection === 'audit_entries')
+    .map(({ document }) => document as { _id: string; time: Date; action: string })
+    .filter(({ action, time }) => action === `latchkey.${rpc}` && time >= since)
+    .sort((a, b) => (a._id < b._id ? -1 : 1))
+    .map(({ _id, ...rest }) => rest);
+}
+
+const callerOf = ({ rule }: RpcCase): string => ('caller' in rule ? rule.caller : 'ops');
+const onBehalf = ({ rule }: RpcCase): As | undefined => ('caller' in rule ? undefined : world.tenant.admin.as);
+
+async function call(entry: RpcCase, request: Request, as: As | undefined): Promise<Record<string, unknown>> {
+  const { endpoints, tls } = world.suite;
+  const method = openMethod(entry.rpc, serviceOf(entry.rpc), endpoints, tls(callerOf(entry)));
+  try {
+    return (await method.call(request, { as })) as Record<string, unknown>;
+  } finally {
+    method.close();
+  }
+}
+
+/** A request_id of its own for each try, where the RPC takes one. */
+let requests = 0;
+function numbered(entry: RpcCase, request: Request): Request & { requestId: string } {
+  const { endpoints, tls } = world.suite;
+  const method = openMethod(entry.rpc, serviceOf(entry.rpc), endpoints, tls(callerOf(entry)));
+  const takesOne = method.fields.some(({ localName }) => localName === 'requestId');
+  method.close();
+  return { ...request, requestId: takesOne ? `request-${(requests += 1)}` : '' };
+}
+
+function objectId({ object }: Leaves, request: Request, answer: Record<string, unknown>): string {
+  const named = request[object] ?? answer[object];
+  const [first] = Array.isArray(named) ? (named as unknown[]) : [named];
+  const id = typeof first === 'object' && first !== null && 'id' in first ? first.id : first;
+  if (typeof id !== 'string' || id === '') throw new Error(`neither request nor answer has the id of ${object}`);
+  return id;
+}
+
+function actorOf({ rule }: RpcCase, { principal }: Leaves, request: Request): Record<string, unknown> {
+  const { userId, memberId } = world.tenant.admin;
+  if ('caller' in rule) return {};
+  if ('user' in rule) return { userId };
+  return { userId, principalId: principal ? request[principal] : memberId };
+}
+
+test('every RPC that changes something says what it leaves, and no other does', () => {
+  expect(CHANGES.map(([rpc]) => rpc).sort()).toEqual([...CONTRACT_CHANGES].sort());
+});
+
+describe.each(CHANGES)('%s', (rpc, entry, leaves) => {
+  test('leaves who changed what of which object when, and no word more', async () => {
+    const began = new Date();
+    const request = numbered(entry, await (leaves.request ?? entry.request)(world));
+    const answer = await call(entry, request, onBehalf(entry));
+    const ended = new Date();
+    const id = objectId(leaves, request, answer);
+    const organizationId = request.organizationId ?? (leaves.kind === 'organization' ? id : '');
+    const about = async () => (await trailOf(rpc, began)).filter(({ object }) => (object as { id: unknown }).id === id);
+    const expected = leaves.changed.map((changed, i) => ({
+      organizationId,
+      time: expect.any(Date) as Date,
+      actor: actorOf(entry, leaves, request),
+      caller: callerOf(entry),
+      action: `latchkey.${rpc}`,
+      object: { kind: leaves.kind, id },
+      outcome: 'SUCCEEDED',
+      reason: '',
+      changed,
+      // What a call goes on to do is done under no request_id.
+      requestId: i === 0 ? request.requestId : '',
+    }));
+    const entries = await about();
+    // Equal, and not alike: neither a secret nor an address, nor any other value, has a place to hide in.
+    expect(entries).toEqual(expected);
+    for (const { time } of entries) expect((time as Date).getTime()).toBeLessThanOrEqual(ended.getTime());
+
+    const repeat = call(entry, request, onBehalf(entry));
+    if (leaves.refusesRepeat) await expect(repeat).rejects.toMatchObject({ reason: leaves.refusesRepeat });
+    else await repeat;
+    if (leaves.settles) await call(entry, numbered(entry, request), onBehalf(entry));
+    expect(await about()).toEqual(expected);
+  });
+
+  const refused = refusedTry(entry);
+  if (refused) {
+    test(`leaves that it was refused, and nothing else: ${refused.reason}`, async () => {
+      const { request: broken, as, actor } = await refused.make();
+      const began = new Date();
+      const request = numbered(entry, broken);
+      const error: unknown = await call(entry, request, as).catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(CallError);
+      expect((error as CallError).reason).toBe(refused.reason);
+      const entries = (await trailOf(rpc, began)).filter(({ outcome, requestId }) =>
+        request.requestId === '' ? outcome === 'REFUSED' : requestId === request.requestId,
+      );
+      expect(entries).toEqual([
+        {
+          organizationId: request.organizationId,
+          time: expect.any(Date) as Date,
+          actor,
+          caller: callerOf(entry),
+          action: `latchkey.${rpc}`,
+          object: expect.anything() as object,
+          outcome: 'REFUSED',
+          reason: refused.reason,
+          changed: [],
+          requestId: request.requestId,
+        },
+      ]);
+      // Of the object nothing but what the request itself has named.
+      const { id } = entries[0]?.object as { id: string };
+      expect([...Object.values(request), '', 'catalogue']).toContain(id);
+    });
+  }
+});
+
+interface Refusal {
+  reason: string;
+  make(): Promise<{ request: Request; as: As | undefined; actor: object }>;
+}
+
+/** A try that is refused: to one who lacks the permission, or for an object that is not there; undefined where neither can be. */
+function refusedTry(entry: RpcCase): Refusal | undefined {
+  const { rule } = entry;
+  if ('permission' in rule || ('self' in rule && rule.self !== true)) {
+    return {
+      reason: 'PERMISSION_MISSING',
+      make: async () => {
+        const { as, userId, memberId } = world.nobody;
+        return { request: await entry.request(world), as, actor: { userId, principalId: memberId } };
+      },
+    };
+  }
+  const [field, reason] = Object.entries(entry.absent ?? {}).find(([name]) => name !== 'organizationId') ?? [];
+  if (field === undefined || reason === undefined) return undefined;
+  return {
+    reason,
+    make: async () => {
+      const request = await entry.request(world);
+      const id = String(request[field]).replace(/_.*/, '_01h00000000000000000000000');
+      const { userId, memberId } = world.tenant.admin;
+      const actor = 'caller' in rule ? {} : { userId, principalId: memberId };
+      return { request: { ...request, [field]: id }, as: onBehalf(entry), actor };
+    },
+  };
+}
+
+test('a change that was asked for with a key names the key', async () => {
+  const { api, tenant } = world;
+  const { organizationId, workspaceId, admin } = tenant;
+  const token = await newToken(api, organizationId, admin.as);
+  const { key, secret } = await api.serviceKeys.createServiceKey(
+    { organizationId, name: 'bot', workspaceIds: [workspaceId] },
+    { as: admin.as },
+  );
+  const began = new Date();
+  const deleted = async (as: As): Promise<string> => {
+    const request = { organizationId, name: 'temporary', workspaceIds: [workspaceId] };
+    const { key: temporary } = await api.serviceKeys.createServiceKey(request, { as: admin.as });
+    await api.serviceKeys.deleteServiceKey({ organizationId, keyId: temporary?.id }, { as });
+    return temporary?.id ?? '';
+  };
+  const [byToken, byKey] = [await deleted({ key: token.secret }), await deleted({ key: secret })];
+  const trail = await trailOf('key.v1.ServiceKeyService/DeleteServiceKey', began);
+  expect(trail.map(({ actor, object }) => [(object as { id: string }).id, actor])).toEqual([
+    [byToken, { userId: admin.userId, principalId: admin.memberId, keyId: token.id }],
+    [byKey, { principalId: key?.serviceAccountId, keyId: key?.id }],
+  ]);
+});
+
+test('a user who is deleted leaves the end of each membership in the trail of its organization', async () => {
+  const { api, tenant } = world;
+  const elsewhere = await newTenant(api);
+  const member = await newMember(api, tenant);
+  const { member: there } = await api.members.addMember(
+    { organizationId: elsewhere.organizationId, userId: member.userId },
+    { as: elsewhere.admin.as },
+  );
+  const began = new Date();
+  await api.users.deleteUser({ userId: member.userId });
+  const trail = await trailOf('identity.v1.UserService/DeleteUser', began);
+  const told = trail.map(({ organizationId, object, changed }) => ({ organizationId, object, changed }));
+  expect(told).toHaveLength(3);
+  expect(told).toEqual(
+    expect.arrayContaining([
+      {
+        organizationId: tenant.organizationId,
+        object: { kind: 'member', id: member.memberId },
+        changed: ['state'],
+      },
+      { organizationId: elsewhere.organizationId, object: { kind: 'member', id: there?.id }, changed: ['state'] },
+      { organizationId: '', object: { kind: 'user', id: member.userId }, changed: ['email', 'state'] },
+    ]),
+  );
+});
+
+test('nobody writes into a stranger’s trail, not even that a change was refused', async () => {
+  const stranger = await newTenant(world.api);
+  const changes = CHANGES.filter(([, { rule }]) => 'permission' in rule || 'self' in rule);
+  expect(changes.length).toBeGreaterThan(20);
+  for (const [rpc, entry] of changes) {
+    const request = await entry.request(world);
+    const began = new Date();
+    await expect(call(entry, request, stranger.admin.as)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    const theirs = (await trailOf(rpc, began)).filter(({ actor }) => 'userId' in (actor as object));
+    expect([rpc, theirs]).toEqual([rpc, []]);
+  }
+});
+
+test('what only reads leaves nothing', async () => {
+  const reads = CASES.filter((entry) => !entry.leaves);
+  expect(reads.length).toBeGreaterThan(10);
+  const began = new Date();
+  for (const entry of reads) {
+    await call(entry, await entry.request(world), onBehalf(entry));
+    expect([entry.rpc, await trailOf(entry.rpc, began)]).toEqual([entry.rpc, []]);
+  }
+});
