@@ -1,4 +1,4 @@
-import { membershipHash, type OutboxPayload } from '@latchkey/coherence';
+import { membershipHash, type OutboxPayload, type Transaction } from '@latchkey/coherence';
 import { AppError, type CallContext, isRefusal, organizationNotFound } from '@latchkey/service';
 import { type Deps } from './deps';
 import { memberNotFound, userNotFound } from './errors';
@@ -96,6 +96,7 @@ async function activate(deps: Deps, joining: Joining, ctx: CallContext): Promise
     }
     tx.changed('member', memberId, [membershipHash(organizationId, userId)]);
     await deps.members.activate(memberId, tx.session);
+    auditEnd(tx, joining);
     await tx.settle(JOINING, memberId);
     return 'ACTIVE';
   });
@@ -114,10 +115,18 @@ async function abandon(deps: Deps, joining: Joining, refusal: AppError, ctx: Cal
     if (await deps.members.abandon(memberId, { code, reason, message, metadata }, tx.session)) {
       if (grantedBy === '') await deps.organizations.conclude(organizationId, 'DELETED', tx.session);
       tx.enqueue({ kind: PRINCIPAL_REMOVAL, key: memberId, payload: { organizationId, memberId } });
-      tx.audit({ organizationId, object: { kind: 'member', id: memberId }, changed: ['state'] });
+      auditEnd(tx, joining);
     }
     await tx.settle(JOINING, memberId);
   });
+}
+
+/** Be it reached or taken back: from here on the membership authorizes something, or never will. */
+function auditEnd(tx: Pick<Transaction, 'audit'>, { organizationId, memberId, grantedBy }: Joining): void {
+  tx.audit({ organizationId, object: { kind: 'member', id: memberId }, changed: ['state'] });
+  if (grantedBy === '') {
+    tx.audit({ organizationId, object: { kind: 'organization', id: organizationId }, changed: ['state'] });
+  }
 }
 
 /** What role may still hold of a member that never came to be. */

@@ -81,8 +81,15 @@ describe('access appears last', () => {
     await world.relay(0);
     expect((await membership(founder.organizationId, userId))?.state).toBe('JOINING');
     await world.relay(16_000);
-    expect((await membership(founder.organizationId, userId))?.state).toBe('ACTIVE');
+    const member = await membership(founder.organizationId, userId);
+    expect(member?.state).toBe('ACTIVE');
     expect(await world.outbox()).toEqual([]);
+    const { organizationId } = founder;
+    const { entries } = await world.deps.mutations.listAudit({ organizationId, objectId: member?._id });
+    expect(entries.map(({ action, caller, changedFields }) => [action, caller, changedFields])).toEqual([
+      ['relay/member-joining', 'identity', ['state']],
+      ['latchkey.identity.v1.Test/AddMember', 'ops', ['user_id', 'state']],
+    ]);
   });
 });
 

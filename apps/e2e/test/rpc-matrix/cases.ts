@@ -128,7 +128,7 @@ export const IDENTITY_CASES: RpcCase[] = [
     leaves: {
       kind: 'organization',
       object: 'organization',
-      changed: [['display_name', 'founder_member_id', 'state']],
+      changed: [['display_name', 'founder_member_id', 'state'], ['state']],
     },
   },
   {
@@ -198,7 +198,7 @@ export const IDENTITY_CASES: RpcCase[] = [
     rule: { permission: 'organization:manage-members' },
     request: async (world) => ({ ...org(world), userId: (await newUser(world.api)).userId }),
     absent: { ...ORGANIZATION, userId: 'USER_NOT_FOUND', organizationRoleId: 'ROLE_NOT_FOUND' },
-    leaves: { kind: 'member', object: 'member', changed: [['user_id', 'state']] },
+    leaves: { kind: 'member', object: 'member', changed: [['user_id', 'state'], ['state']] },
   },
   {
     rpc: 'identity.v1.MemberService/GetMember',
