@@ -80,7 +80,10 @@ test('a retry makes a waiting deletion due at once, and does nothing to a comple
   await world.relay(0);
   expect(world.jobs.jobs).toEqual([`ud-${deletionId}`, `ud-${deletionId}-r1`]);
   await complete(founder, deletionId, 0);
+  const trail = () => world.deps.mutations.listAudit({ organizationId, objectId: deletionId });
+  const before = await trail();
   expect((await retry()).deletion?.state).toBe(DeletionState.COMPLETED);
+  expect(await trail()).toEqual(before);
   expect(await world.outbox()).toEqual([]);
 });
 

@@ -18,8 +18,8 @@ export const retryDeletion =
         const { memberId } = row;
         // Promised again, it is due at once, whatever time it was waiting for.
         tx.enqueue({ kind: USER_DELETION, key: deletionId, payload: { deletionId, organizationId, memberId } });
+        tx.audit({ organizationId, object: { kind: 'deletion', id: deletionId } });
       }
-      tx.audit({ organizationId, object: { kind: 'deletion', id: deletionId } });
       return { deletion: toDeletion(row) };
     });
     return answer;
