@@ -132,9 +132,10 @@ describe.each(CHANGES)('%s', (rpc, entry, leaves) => {
           requestId: request.requestId,
         },
       ]);
-      // Of the object nothing but what the request itself has named.
-      const { id } = entries[0]?.object as { id: string };
-      expect([...Object.values(request), '', 'catalogue']).toContain(id);
+      // The very object where the request names one that is there to be changed, else whatever it does name.
+      const { kind, id } = entries[0]?.object as { kind: string; id: string };
+      if (leaves.object in request) expect([kind, id]).toEqual([leaves.kind, request[leaves.object]]);
+      else expect(Object.values(request).filter((value) => value !== '')).toContain(id);
     });
   }
 });

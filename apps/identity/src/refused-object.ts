@@ -1,4 +1,4 @@
-// Which trail a refusal belongs into, and what it was about, read from the request's own fields.
+import { type Change, objectNamed } from '@latchkey/coherence';
 
 const OBJECTS = [
   ['deletionId', 'deletion'],
@@ -8,17 +8,6 @@ const OBJECTS = [
   ['organizationId', 'organization'],
 ] as const;
 
-/** @returns the organization '' for requests about accounts, which belong to none */
-export function refusedObject(request: unknown): { organizationId: string; object: { kind: string; id: string } } {
-  const organizationId = textOf(request, 'organizationId');
-  for (const [field, kind] of OBJECTS) {
-    const id = textOf(request, field);
-    if (id !== '') return { organizationId, object: { kind, id } };
-  }
-  return { organizationId, object: { kind: '', id: '' } };
-}
-
-function textOf(request: unknown, field: string): string {
-  const value: unknown = typeof request === 'object' && request !== null ? Reflect.get(request, field) : undefined;
-  return typeof value === 'string' ? value : '';
-}
+/** What a refused change was about. Requests about accounts belong to no organization. */
+export const refusedObject = (request: unknown): Pick<Change, 'organizationId' | 'object'> =>
+  objectNamed(request, OBJECTS);

@@ -37,6 +37,7 @@ import { legacySunsetStore } from './legacy-sunset-store';
 import { memoryOf } from './memory';
 import { Misses } from './misses';
 import { personalTokenTable } from './personal-token-service';
+import { refusedObject } from './refused-object';
 import { remoteFacts } from './remote-facts';
 import { roleChanges } from './role-change';
 import { followUps } from './service-account';
@@ -172,10 +173,6 @@ export function keyServices(deps: Deps, checkers: readonly string[]): ServiceReg
 /** Refused changes belong into the trail of the organization that they were tried in. */
 function recordRefusal(mutations: Mutations): OnRefused {
   return async (ctx, request, error) => {
-    const { organizationId, tokenId, keyId, memberId } = request as Partial<Record<string, string>>;
-    if (!organizationId) return;
-    const id = tokenId ?? keyId;
-    const object = id ? { kind: 'key', id } : { kind: memberId ? 'member' : 'key', id: memberId ?? '' };
-    await mutations.refused(ctx, { organizationId, object, error });
+    await mutations.refused(ctx, { ...refusedObject(request), error });
   };
 }

@@ -61,6 +61,23 @@ export function auditDocument(
   };
 }
 
+/**
+ * What a refused request was about, as far as it says so itself: the first object that it names.
+ * @param kinds the fields in which a request names objects, those first that say more, each with the kind of the object
+ * @returns the organization '' for requests that name none; kind and id '' without an object
+ */
+export function objectNamed(
+  request: unknown,
+  kinds: readonly (readonly [field: string, kind: string])[],
+): Pick<Change, 'organizationId' | 'object'> {
+  const textOf = (field: string): string => {
+    const value: unknown = typeof request === 'object' && request !== null ? Reflect.get(request, field) : undefined;
+    return typeof value === 'string' ? value : '';
+  };
+  const [field, kind] = kinds.find(([name]) => textOf(name) !== '') ?? ['', ''];
+  return { organizationId: textOf('organizationId'), object: { kind, id: textOf(field) } };
+}
+
 /** A page of an organization's trail, newest first. */
 export async function listAudit(
   collection: mongoose.mongo.Collection<AuditDocument>,

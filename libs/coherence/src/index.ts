@@ -1,5 +1,5 @@
 export { settledWithin } from './bounded';
-export { type AuditQuery, type Change } from './audit';
+export { type AuditQuery, type Change, objectNamed } from './audit';
 export { type Checkpoint } from './checkpoint';
 export { openDatabase, ping } from './database';
 export { type OutboxPayload } from './collections';
