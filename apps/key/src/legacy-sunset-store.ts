@@ -29,8 +29,13 @@ export function legacySunsetStore(connection: Connection) {
       return (await query.maxTimeMS(LINEARIZABLE_MS).lean<Settings>())?.legacySunset;
     },
 
-    async set(organizationId: string, legacySunset: Date, session: ClientSession): Promise<void> {
-      await settings.updateOne({ _id: organizationId }, { $set: { legacySunset } }, { session, upsert: true });
+    /** Answers whether it was another. */
+    async set(organizationId: string, legacySunset: Date, session: ClientSession): Promise<boolean> {
+      const options = { session, upsert: true, returnDocument: 'before' } as const;
+      const before = await settings
+        .findOneAndUpdate({ _id: organizationId }, { $set: { legacySunset } }, options)
+        .lean<Settings>();
+      return before?.legacySunset.getTime() !== legacySunset.getTime();
     },
   };
 }

@@ -758,9 +758,9 @@ export const KEY_CASES: RpcCase[] = [
   {
     rpc: 'key.v1.LegacyKeyService/SetLegacySunset',
     rule: { permission: 'organization:manage' },
-    request: (world) => ({ ...org(world), sunsetTime: new Date('2030-01-01T00:00:00Z') }),
+    request: (world) => ({ ...org(world), sunsetTime: new Date(Date.now() + 86_400_000) }),
     absent: ORGANIZATION,
-    leaves: { kind: 'organization', object: 'organizationId', changed: [['legacy_sunset_time']] },
+    leaves: { kind: 'organization', object: 'organizationId', changed: [['legacy_sunset_time']], settles: true },
   },
   {
     rpc: 'key.v1.AuthorizationService/Authorize',
