@@ -1,4 +1,4 @@
-import { membershipHash, type OutboxPayload, type Transaction } from '@latchkey/coherence';
+import { type Change, membershipHash, type OutboxPayload } from '@latchkey/coherence';
 import { AppError, type CallContext, isRefusal, organizationNotFound } from '@latchkey/service';
 import { type Deps } from './deps';
 import { memberNotFound, userNotFound } from './errors';
@@ -80,25 +80,25 @@ async function bind(deps: Deps, joining: Joining, ctx: CallContext): Promise<App
 async function activate(deps: Deps, joining: Joining, ctx: CallContext): Promise<void> {
   const { organizationId, memberId, userId, grantedBy } = joining;
   const founding = grantedBy === '';
-  const outcome = await step(deps, ctx, async (tx) => {
+  const outcome = await step<AppError | MemberRow['state'] | undefined>(deps, ctx, async (tx) => {
     const member = await deps.members.find(organizationId, memberId, tx.session);
     if (member?.state !== 'JOINING') {
       await tx.settle(JOINING, memberId);
-      return member?.state;
+      return tx.unchanged(member?.state);
     }
     // Read again, beside the change: the organization or the person may have died since the first transaction.
     const organization = await deps.organizations.find(organizationId, tx.session);
-    if (organization?.state !== (founding ? 'CREATING' : 'ACTIVE')) return organizationNotFound(organizationId);
-    if (!(await deps.users.touch(userId, tx.session))) return userNotFound(userId);
+    if (organization?.state !== (founding ? 'CREATING' : 'ACTIVE'))
+      return tx.unchanged(organizationNotFound(organizationId));
+    if (!(await deps.users.touch(userId, tx.session))) return tx.unchanged(userNotFound(userId));
     if (founding) {
       tx.changed('organization', organizationId);
       await deps.organizations.conclude(organizationId, 'ACTIVE', tx.session);
     }
     tx.changed('member', memberId, [membershipHash(organizationId, userId)]);
     await deps.members.activate(memberId, tx.session);
-    auditEnd(tx, joining);
     await tx.settle(JOINING, memberId);
-    return 'ACTIVE';
+    return tx.audited('ACTIVE', ...endOf(joining));
   });
   if (outcome instanceof AppError) await abandon(deps, joining, outcome, ctx);
   // Removed while it was being bound, so its clean-up may have run before there was anything to clean: it must not
@@ -112,21 +112,23 @@ async function abandon(deps: Deps, joining: Joining, refusal: AppError, ctx: Cal
   const { code, reason, message, metadata } = refusal;
   await step(deps, ctx, async (tx) => {
     tx.changed('member', memberId, [membershipHash(organizationId, userId)]);
-    if (await deps.members.abandon(memberId, { code, reason, message, metadata }, tx.session)) {
-      if (grantedBy === '') await deps.organizations.conclude(organizationId, 'DELETED', tx.session);
-      tx.enqueue({ kind: PRINCIPAL_REMOVAL, key: memberId, payload: { organizationId, memberId } });
-      auditEnd(tx, joining);
-    }
     await tx.settle(JOINING, memberId);
+    if (!(await deps.members.abandon(memberId, { code, reason, message, metadata }, tx.session))) {
+      return tx.unchanged(undefined);
+    }
+    if (grantedBy === '') await deps.organizations.conclude(organizationId, 'DELETED', tx.session);
+    tx.enqueue({ kind: PRINCIPAL_REMOVAL, key: memberId, payload: { organizationId, memberId } });
+    return tx.audited(undefined, ...endOf(joining));
   });
 }
 
-/** Be it reached or taken back: from here on the membership authorizes something, or never will. */
-function auditEnd(tx: Pick<Transaction, 'audit'>, { organizationId, memberId, grantedBy }: Joining): void {
-  tx.audit({ organizationId, object: { kind: 'member', id: memberId }, changed: ['state'] });
-  if (grantedBy === '') {
-    tx.audit({ organizationId, object: { kind: 'organization', id: organizationId }, changed: ['state'] });
-  }
+/** For the trail. Be it reached or taken back: from here on the membership authorizes something, or never will. */
+function endOf({ organizationId, memberId, grantedBy }: Joining): Change[] {
+  const changed = ['state'];
+  return [
+    { organizationId, object: { kind: 'member', id: memberId }, changed },
+    ...(grantedBy === '' ? [{ organizationId, object: { kind: 'organization', id: organizationId }, changed }] : []),
+  ];
 }
 
 /** What role may still hold of a member that never came to be. */

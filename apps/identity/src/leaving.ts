@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { membershipHash, type Transaction } from '@latchkey/coherence';
+import { type Change, membershipHash, type Transaction } from '@latchkey/coherence';
 import { type AppError, type CallContext, isRefusal, type PrincipalContext } from '@latchkey/service';
 import { typeid } from 'typeid-js';
 import { type Deps } from './deps';
@@ -33,13 +33,14 @@ export async function intendClosing(
 ): Promise<SeatClosing[]> {
   return await step(deps, ctx, async (tx) => {
     const live = (await find(tx)).filter(isLive);
-    return live.map((member) => {
+    const seats = live.map((member) => {
       if (member.reopening.length > 0) throw seatBusy(member._id);
       const { organizationId, _id: memberId, seatEpoch } = member;
       const seat = { organizationId, memberId, closing: randomUUID(), seatEpoch };
       promiseReopening(deps, tx, seat);
       return seat;
     });
+    return tx.underway(seats);
   });
 }
 
@@ -71,7 +72,7 @@ export async function closeSeat(
     await deps.bindings.closeSeat({ organizationId, memberId, actingPrincipalId }, ctx);
   } catch (error) {
     // Anything but a clear no leaves it open whether the seat is closed, so the intent stays.
-    if (isRefusal(error)) await step(deps, ctx, (tx) => tx.settle(SEAT_CLOSING, closing));
+    if (isRefusal(error)) await step(deps, ctx, async (tx) => tx.underway(await tx.settle(SEAT_CLOSING, closing)));
     throw error;
   }
 }
@@ -86,14 +87,16 @@ export async function takeBackClosing(
   { organizationId, memberId, closing }: Omit<SeatClosing, 'seatEpoch'>,
   ctx: CallContext,
 ): Promise<boolean> {
-  const seatEpoch = await step(deps, ctx, (tx) => deps.members.beginReopening(memberId, closing, tx.session));
+  const seatEpoch = await step(deps, ctx, async (tx) =>
+    tx.underway(await deps.members.beginReopening(memberId, closing, tx.session)),
+  );
   if (seatEpoch !== undefined) await deps.bindings.reopenSeat({ organizationId, memberId }, ctx);
   return await step(deps, ctx, async (tx) => {
     if (seatEpoch !== undefined && !(await deps.members.endReopening(memberId, closing, seatEpoch, tx.session))) {
-      return false;
+      return tx.underway(false);
     }
     await tx.settle(SEAT_CLOSING, closing);
-    return true;
+    return tx.underway(true);
   });
 }
 
@@ -141,12 +144,18 @@ export async function withSeatClosed<A>(
   }
 }
 
+export interface Removal {
+  readonly deletionId: string;
+  /** For the trail. */
+  readonly change: Change;
+}
+
 /**
  * Leaves the tombstone, and with it the deletion and the promise to carry it out. From the commit on, every decision
  * refuses the member.
- * @returns the deletion's id, undefined when the member has gone or its seat was opened again
+ * @returns undefined when the member has gone or its seat was opened again
  */
-export async function removeClosed(deps: Deps, tx: Transaction, seat: SeatClosing): Promise<string | undefined> {
+export async function removeClosed(deps: Deps, tx: Transaction, seat: SeatClosing): Promise<Removal | undefined> {
   const { organizationId, memberId, closing } = seat;
   const member = await deps.members.remove(seat, tx.session);
   if (!member) return undefined;
@@ -166,8 +175,7 @@ export async function removeClosed(deps: Deps, tx: Transaction, seat: SeatClosin
     },
     tx.session,
   );
-  tx.audit({ organizationId, object: { kind: 'member', id: memberId }, changed: ['state'] });
   tx.enqueue({ kind: USER_DELETION, key: deletionId, payload: { deletionId, organizationId, memberId } });
   await tx.settle(SEAT_CLOSING, closing);
-  return deletionId;
+  return { deletionId, change: { organizationId, object: { kind: 'member', id: memberId }, changed: ['state'] } };
 }

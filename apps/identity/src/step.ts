@@ -1,4 +1,4 @@
-import { type Codec, type Mutations, type Transaction } from '@latchkey/coherence';
+import { type Accounted, type Codec, type Mutations, type Transaction } from '@latchkey/coherence';
 import { type CallContext } from '@latchkey/service';
 
 /**
@@ -9,7 +9,7 @@ import { type CallContext } from '@latchkey/service';
 export async function step<T>(
   { mutations }: { readonly mutations: Pick<Mutations, 'run'> },
   ctx: CallContext,
-  change: (tx: Transaction) => Promise<T>,
+  change: (tx: Transaction) => Promise<Accounted<T>>,
 ): Promise<T> {
   const { answer } = await mutations.run({ ...ctx, requestId: '' }, notKept<T>(), change);
   return answer;

@@ -184,7 +184,7 @@ describe('DeleteUser', () => {
           { ...row, reopening: [], _id: memberId, organizationId, userId: person.userId },
           tx.session,
         );
-        return 0;
+        return tx.underway(0);
       },
     );
     world.role.admins.set(memberId, { organizationId, open: true });

@@ -75,10 +75,9 @@ async function settle(
     const current = await keys.findById(keyId, tx.session);
     const pending = current?.state === 'ACTIVE' ? current.roleChange : undefined;
     // Its twin, call or relay, may have been quicker; the outbox entry may then be that of another change.
-    if (pending?.version !== change.version || pending.refusal) return { key: undefined };
+    if (pending?.version !== change.version || pending.refusal) return tx.unchanged({ key: undefined });
     await keys.change(keyId, end, tx.session);
-    tx.audit({ organizationId, object: { kind: 'key', id: keyId }, changed: ['role_id'] });
     await tx.settle(ROLE_CHANGE, keyId);
-    return { key: undefined };
+    return tx.audited({ key: undefined }, { organizationId, object: { kind: 'key', id: keyId }, changed: ['role_id'] });
   });
 }

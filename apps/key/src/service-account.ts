@@ -59,12 +59,10 @@ export async function bindServiceAccount(deps: FollowUpDeps, keyId: string, ctx:
   await mutations.run(withoutRequestId(ctx), keyV1.DeleteServiceKeyResponse, async (tx) => {
     // An imported key may be remembered as unknown: somebody may have presented it before.
     tx.changed('key', keyId, hashesOf(record));
-    // Its twin, call or relay, may have been quicker.
-    if (await keys.activate(keyId, tx.session)) {
-      tx.audit({ organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] });
-    }
     await tx.settle(BINDING, keyId);
-    return {};
+    // Its twin, call or relay, may have been quicker.
+    if (!(await keys.activate(keyId, tx.session))) return tx.unchanged({});
+    return tx.audited({}, { organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] });
   });
 }
 
@@ -76,7 +74,7 @@ export async function removeServiceAccount(deps: FollowUpDeps, keyId: string, ct
   await deps.bindings.removePrincipal({ organizationId, principalId }, ctx);
   await deps.mutations.run(withoutRequestId(ctx), keyV1.DeleteServiceKeyResponse, async (tx) => {
     await tx.settle(REMOVAL, keyId);
-    return {};
+    return tx.underway({});
   });
 }
 
@@ -132,13 +130,11 @@ async function takeBack(deps: FollowUpDeps, record: KeyRecord, error: AppError, 
   await deps.mutations.run(withoutRequestId(ctx), keyV1.DeleteServiceKeyResponse, async (tx) => {
     const refusal = { code, reason, message, metadata };
     tx.changed('key', keyId, hashesOf(record));
-    if (await deps.keys.abandon(keyId, { refusal, revokeTime: tx.now }, tx.session)) {
-      tx.audit({ organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] });
-      // An attempt whose answer was lost may have bound it before, under circumstances that are no more.
-      tx.enqueue({ kind: REMOVAL, key: keyId, payload: {}, delayMs: deps.followUpDelayMs });
-    }
     await tx.settle(BINDING, keyId);
-    return {};
+    if (!(await deps.keys.abandon(keyId, { refusal, revokeTime: tx.now }, tx.session))) return tx.unchanged({});
+    // An attempt whose answer was lost may have bound it before, under circumstances that are no more.
+    tx.enqueue({ kind: REMOVAL, key: keyId, payload: {}, delayMs: deps.followUpDelayMs });
+    return tx.audited({}, { organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] });
   });
   await tryRemoveServiceAccount(deps, keyId, ctx);
 }

@@ -142,7 +142,7 @@ describe('a removed member keeps no token', () => {
           tx.session,
         );
         await world.deps.owners.count(at, { live: 2_250 }, tx.session);
-        return 0;
+        return tx.underway(0);
       },
     );
     at.leave();

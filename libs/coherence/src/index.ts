@@ -3,7 +3,7 @@ export { type AuditQuery, type Change, objectNamed } from './audit';
 export { type Checkpoint } from './checkpoint';
 export { openDatabase, ping } from './database';
 export { type OutboxPayload } from './collections';
-export { Mutations, type MutationsOptions, type Transaction } from './mutations';
+export { type Accounted, Mutations, type MutationsOptions, type Transaction } from './mutations';
 export { type Enqueued } from './outbox';
 export {
   type Delivery,

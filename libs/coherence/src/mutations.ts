@@ -7,7 +7,7 @@ import { type Checkpoint, noCheckpoint } from './checkpoint';
 import { type EntityKind } from './entities';
 import { eventsOf, forgetInvalidations, INVALIDATION, promiseInvalidation } from './invalidation';
 import { type MutationBarrier } from './live/live-barrier';
-import { type AuditDocument, collectionsOf, type Collections, DURABLE, prepareCollections } from './collections';
+import { collectionsOf, type Collections, DURABLE, prepareCollections } from './collections';
 import { type Enqueued, outboxId, putOutbox, removeOutbox, settledElsewhere } from './outbox';
 import { type OutboxHandler } from './outbox-relay';
 import { type ChangeEvent, type Delta } from './protocol';
@@ -20,8 +20,6 @@ export interface Transaction {
   readonly session: mongoose.ClientSession;
   /** The moment of the change, one for all that it writes. */
   readonly now: Date;
-  /** Records the change in the organization's trail. */
-  audit(change: Change): void;
   /** Promises work for after the commit; see {@link Enqueued}. Promising the same again makes it due anew. */
   enqueue(work: Enqueued): void;
   /**
@@ -41,6 +39,23 @@ export interface Transaction {
    * @throws AppError ABORTED (SETTLED_ELSEWHERE) with `mustExist` when it is gone: somebody else has finished the work.
    */
   settle(kind: string, key: string, options?: { readonly mustExist?: boolean }): Promise<void>;
+  /** Ends the change with its answer, and with what stands in the trail of it, entry by entry. */
+  audited<T>(answer: T, ...changes: readonly Change[]): Accounted<T>;
+  /** Ends one that has found nothing to change. @throws Error where it promises work, or says what it makes of an entity */
+  unchanged<T>(answer: T): Accounted<T>;
+  /** Ends one that only keeps the books of a change under way, which has its entries before or after. */
+  underway<T>(answer: T): Accounted<T>;
+}
+
+const accounted = Symbol('accounted');
+
+/**
+ * The answer of a change that has accounted for itself. Only a {@link Transaction} makes one, so that a change which
+ * forgets the trail is a type error.
+ */
+export interface Accounted<T> {
+  readonly answer: T;
+  readonly [accounted]: readonly Change[];
 }
 
 export interface MutationsOptions {
@@ -101,7 +116,7 @@ export class Mutations {
   async run<T>(
     ctx: CallContext,
     codec: Codec<T>,
-    change: (tx: Transaction) => Promise<T>,
+    change: (tx: Transaction) => Promise<Accounted<T>>,
   ): Promise<{ answer: T; replayed: boolean }> {
     const { audit, outbox, requests } = this.#collections;
     const step = ctx.rpc.slice(ctx.rpc.lastIndexOf('/') + 1);
@@ -113,7 +128,6 @@ export class Mutations {
       done = await inTransaction(this.#connection, ctx, async (session) => {
         const now = this.#now();
         // Collected afresh by each attempt: an attempt that was given up must leave nothing behind.
-        const entries: AuditDocument[] = [];
         const promised = new Map<string, Enqueued>();
         const events = new Map<string, ChangeEvent>();
         const deltas = new Map<string, Delta>();
@@ -121,10 +135,9 @@ export class Mutations {
           const first = await firstAnswer(requests, ctx, codec, now, session);
           if (first !== undefined) return { ...first, replayed: true, due: false, invalidationKey: undefined };
         }
-        const answer = await change({
+        const { answer, [accounted]: changes } = await change({
           session,
           now,
-          audit: (changed) => void entries.push(auditDocument(ctx, now, changed, 'SUCCEEDED')),
           enqueue: (work) => void promised.set(outboxId(work.kind, work.key), work),
           changed: (kind, id, hashes = []) => {
             events.set(changeKey(kind, id, hashes), { kind, id, hashes });
@@ -140,7 +153,15 @@ export class Mutations {
             const removed = await removeOutbox(outbox, kind, key, session);
             if (mustExist && !removed && !taken) throw settledElsewhere();
           },
+          audited: (given, ...what) => ({ answer: given, [accounted]: what }),
+          unchanged: (given) => {
+            if (promised.size > 0 || deltas.size > 0)
+              throw new Error(`${ctx.rpc} changes nothing, and yet says what it does`);
+            return { answer: given, [accounted]: [] };
+          },
+          underway: (given) => ({ answer: given, [accounted]: [] }),
         });
+        const entries = changes.map((what) => auditDocument(ctx, now, what, 'SUCCEEDED'));
         const due = [...promised.values()].some(({ delayMs = 0 }) => delayMs <= 0);
         if (entries.length > 0) await audit.insertMany(entries, { session });
         for (const work of promised.values()) await putOutbox(outbox, work, now, session);

@@ -29,10 +29,9 @@ beforeEach(() => {
 });
 
 async function change(objectIds: string[], ctx: CallContext = call()): Promise<void> {
-  await mutations.run(ctx, AnswerCodec, (tx) => {
-    for (const id of objectIds) tx.audit({ organizationId, object: { kind: 'thing', id }, changed: ['name', 'state'] });
-    return Promise.resolve({ name: '' });
-  });
+  const changed = ['name', 'state'];
+  const changes = objectIds.map((id) => ({ organizationId, object: { kind: 'thing', id }, changed }));
+  await mutations.run(ctx, AnswerCodec, (tx) => Promise.resolve(tx.audited({ name: '' }, ...changes)));
 }
 
 const list = async (query: Partial<AuditQuery> = {}): Promise<auditV1.ListAuditEntriesResponse> =>

@@ -1,7 +1,7 @@
 import { AppError } from '@latchkey/service';
 import mongoose from 'mongoose';
 import { typeid } from 'typeid-js';
-import { type Checkpoint, Mutations, type Transaction } from '../src';
+import { type Accounted, type Checkpoint, Mutations, type Transaction } from '../src';
 import { type ChangeEvent } from '../src/protocol';
 import {
   type Answer,
@@ -54,11 +54,11 @@ async function stored(): Promise<{ things: number; audit: number; outbox: number
 }
 
 /** State, audit entry and promised work, as every mutation has them. */
-async function createThing(tx: Transaction, id = 'thing'): Promise<Answer> {
+async function createThing(tx: Transaction, id = 'thing'): Promise<Accounted<Answer>> {
   await things.insertOne({ _id: id, count: 0 }, { session: tx.session });
-  tx.audit({ organizationId: ORGANIZATION, object: { kind: 'thing', id }, changed: ['count'] });
   tx.enqueue({ kind: 'thing-created', key: id, payload: { id } });
-  return { name: id };
+  const object = { kind: 'thing', id };
+  return tx.audited({ name: id }, { organizationId: ORGANIZATION, object, changed: ['count'] });
 }
 
 const NOTHING = { things: 0, audit: 0, outbox: 0, requests: 0 };
@@ -107,17 +107,49 @@ describe('one transaction', () => {
     expect(seen).toEqual([['CreateThing:before-commit', 0], ['CreateThing:committed', 1], 'afterEnqueue']);
   });
 
+  it('accounted-for: an answer that says nothing of the trail is a type error, and changes nothing', async () => {
+    const run = mutations.run(
+      call({ requestId: 'r1' }),
+      AnswerCodec,
+      // @ts-expect-error: neither audited, nor unchanged, nor underway
+      async (tx): Promise<Answer> => (await createThing(tx)).answer,
+    );
+    await expect(run).rejects.toThrow(TypeError);
+    expect(await stored()).toEqual(NOTHING);
+  });
+
+  it('accounted-for: what says that it changes nothing may not promise work, nor say what becomes of an entity', async () => {
+    const promising = mutations.run(call(), AnswerCodec, async (tx) => tx.unchanged((await createThing(tx)).answer));
+    await expect(promising).rejects.toThrow('changes nothing, and yet');
+    const renewing = mutations.run(call(), AnswerCodec, async (tx) => {
+      await things.insertOne({ _id: 'thing', count: 0 }, { session: tx.session });
+      tx.changed('key', 'k');
+      tx.renewed('key', 'k', { version: 2, fields: {} });
+      return tx.unchanged({ name: 'thing' });
+    });
+    await expect(renewing).rejects.toThrow('changes nothing, and yet');
+    expect(await stored()).toEqual(NOTHING);
+  });
+
+  it('accounted-for: what finds nothing to change leaves no entry', async () => {
+    const { answer } = await mutations.run(call(), AnswerCodec, (tx) => Promise.resolve(tx.unchanged({ name: 'so' })));
+    expect(answer).toEqual({ name: 'so' });
+    expect(await stored()).toEqual(NOTHING);
+  });
+
   it('run-twice-recorded-once: a conflict runs the change again and leaves one entry of each kind', async () => {
     await things.insertOne({ _id: 'contended', count: 0 });
     let attempts = 0;
     await mutations.run(call({ requestId: 'r1' }), AnswerCodec, async (tx) => {
       attempts += 1;
-      tx.audit({ organizationId: ORGANIZATION, object: { kind: 'thing', id: 'contended' } });
       tx.enqueue({ kind: 'thing-created', key: `attempt-${attempts}`, payload: {} });
       await things.findOne({ _id: 'contended' }, { session: tx.session });
       if (attempts === 1) await things.updateOne({ _id: 'contended' }, { $inc: { count: 10 } });
       await things.updateOne({ _id: 'contended' }, { $inc: { count: 1 } }, { session: tx.session });
-      return { name: 'contended' };
+      return tx.audited(
+        { name: 'contended' },
+        { organizationId: ORGANIZATION, object: { kind: 'thing', id: 'contended' } },
+      );
     });
     expect(attempts).toBe(2);
     expect(await things.findOne({})).toEqual({ _id: 'contended', count: 11 });
@@ -129,10 +161,11 @@ describe('one transaction', () => {
     await things.insertOne({ _id: 'contended', count: 0 });
     await Promise.all(
       Array.from({ length: 10 }, () =>
-        mutations.run(call(), AnswerCodec, async ({ session }) => {
+        mutations.run(call(), AnswerCodec, async (tx) => {
+          const { session } = tx;
           const before = await things.findOne({ _id: 'contended' }, { session });
           await things.updateOne({ _id: 'contended' }, { $set: { count: (before?.count ?? 0) + 1 } }, { session });
-          return { name: '' };
+          return tx.underway({ name: '' });
         }),
       ),
     );
@@ -230,7 +263,7 @@ describe('deadlines and lost answers', () => {
       await things.findOne({ _id: 'contended' }, { session: tx.session });
       await things.updateOne({ _id: 'contended' }, { $inc: { count: 1 } });
       await things.updateOne({ _id: 'contended' }, { $inc: { count: 1_000_000 } }, { session: tx.session });
-      return { name: '' };
+      return tx.underway({ name: '' });
     });
     await expect(run).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     expect(Date.now() - began).toBeLessThan(2_500);
@@ -258,7 +291,7 @@ describe('deadlines and lost answers', () => {
             { $inc: { count: 1 } },
             { upsert: true, session: tx.session },
           );
-          return { name: 'counted' };
+          return tx.underway({ name: 'counted' });
         });
       const began = Date.now();
       await expect(increment(1_500)).rejects.toMatchObject({ code: 'UNAVAILABLE', reason: 'COMMIT_UNKNOWN' });
@@ -279,7 +312,7 @@ describe('promised work', () => {
   const run = async (change: (tx: Transaction) => Promise<void> | void) =>
     mutations.run(call(), AnswerCodec, async (tx) => {
       await change(tx);
-      return { name: '' };
+      return tx.underway({ name: '' });
     });
 
   it('promising the same again leaves one entry, due anew with the new payload', async () => {
@@ -362,7 +395,7 @@ it('told-not-stored: what a change makes of an entity is told when it has commit
         throw conflict;
       }
       tx.renewed('key', 'k', delta);
-      return Promise.resolve({ name: 'answer' });
+      return Promise.resolve(tx.underway({ name: 'answer' }));
     });
   await expect(change()).rejects.toThrow('once more');
   await expect(change()).rejects.toThrow('once more');
@@ -375,7 +408,7 @@ it('told-not-stored: what a change makes of an entity is told when it has commit
   await expect(
     telling.run(call(), AnswerCodec, (tx) => {
       tx.renewed('key', 'k', delta);
-      return Promise.resolve({ name: 'answer' });
+      return Promise.resolve(tx.underway({ name: 'answer' }));
     }),
   ).rejects.toThrow('was not changed');
   const promised = await connection.collection('outbox').find({}).toArray();

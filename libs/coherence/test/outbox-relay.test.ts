@@ -29,7 +29,7 @@ const NEVER = (): Promise<never> => new Promise(() => undefined);
 async function promise(...work: Partial<Enqueued>[]): Promise<void> {
   await mutations.run(call(), AnswerCodec, (tx) => {
     for (const one of work) tx.enqueue({ kind: 'deed', key: 'one', payload: { id: 'x' }, ...one });
-    return Promise.resolve({ name: '' });
+    return Promise.resolve(tx.underway({ name: '' }));
   });
 }
 
@@ -93,7 +93,7 @@ describe('the outbox relay', () => {
     for (let i = 1; i <= 10; i += 1) {
       await announcing.run(call(), AnswerCodec, (tx) => {
         tx.enqueue({ kind: 'deed', key: `k${i}`, payload: {} });
-        return Promise.resolve({ name: '' });
+        return Promise.resolve(tx.underway({ name: '' }));
       });
     }
     await emptied();
@@ -239,7 +239,7 @@ describe('the outbox relay', () => {
           count += 1;
           await mutations.run(call(), AnswerCodec, async (tx) => {
             await tx.settle('deed', 'one', { mustExist: true });
-            return { name: '' };
+            return tx.underway({ name: '' });
           });
           return { againInMs: 0 };
         },

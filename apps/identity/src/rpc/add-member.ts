@@ -41,14 +41,16 @@ export const addMember =
       // Before the insert: MEMBER_EXISTS, too, is said only when everybody knows it.
       tx.changed('member', row._id, [membershipHash(organizationId, userId)]);
       await deps.members.insert(row, tx.session);
-      tx.audit({ organizationId, object: { kind: 'member', id: row._id }, changed: ['user_id', 'state'] });
       tx.enqueue({
         kind: JOINING,
         key: row._id,
         payload: joiningPayload(joining(row._id)),
         delayMs: deps.config.followUpDelayMs,
       });
-      return { member: toMember(row) };
+      return tx.audited(
+        { member: toMember(row) },
+        { organizationId, object: { kind: 'member', id: row._id }, changed: ['user_id', 'state'] },
+      );
     });
 
     return { member: toMember(await finishJoining(deps, joining(answer.member?.id ?? ''), ctx)) };

@@ -14,15 +14,16 @@ export const completeDeletion =
     const { organizationId, deletionId, tokensDeleted, rolesRemoved } = request;
     const { answer } = await mutations.run(ctx, identityV1.CompleteDeletionResponse, async (tx) => {
       const find = () => deletions.find(organizationId, deletionId, tx.session);
+      const answer = async () => {
+        const row = await find();
+        return { deletion: row && toDeletion(row) };
+      };
       if (!(await find())) throw deletionNotFound(deletionId);
       const result = { completeTime: tx.now, tokensDeleted, rolesRemoved };
-      if (await deletions.complete(deletionId, result, tx.session)) {
-        const changed = ['state', 'complete_time', 'tokens_deleted', 'roles_removed'];
-        tx.audit({ organizationId, object: { kind: 'deletion', id: deletionId }, changed });
-        await tx.settle(USER_DELETION, deletionId);
-      }
-      const row = await find();
-      return { deletion: row && toDeletion(row) };
+      if (!(await deletions.complete(deletionId, result, tx.session))) return tx.unchanged(await answer());
+      await tx.settle(USER_DELETION, deletionId);
+      const changed = ['state', 'complete_time', 'tokens_deleted', 'roles_removed'];
+      return tx.audited(await answer(), { organizationId, object: { kind: 'deletion', id: deletionId }, changed });
     });
     return answer;
   };

@@ -40,14 +40,16 @@ export const createOrganization =
         tx.session,
       );
       const object = { kind: 'organization', id: row._id };
-      tx.audit({ organizationId: row._id, object, changed: ['display_name', 'founder_member_id', 'state'] });
       tx.enqueue({
         kind: JOINING,
         key: row.founderMemberId,
         payload: joiningPayload(founding(row, ctx.userId)),
         delayMs: deps.config.followUpDelayMs,
       });
-      return { organization: toOrganization(row) };
+      return tx.audited(
+        { organization: toOrganization(row) },
+        { organizationId: row._id, object, changed: ['display_name', 'founder_member_id', 'state'] },
+      );
     });
 
     const { id: _id = '', founderMemberId = '' } = answer.organization ?? {};

@@ -21,13 +21,15 @@ export const createUser =
         version: 1,
       };
       await users.insert(row, tx.session);
-      tx.audit({
-        organizationId: '',
-        object: { kind: 'user', id: row._id },
-        changed: ['email', 'display_name', 'state'],
-      });
       // The answer is kept for a repeat, and longer than the account may be: it must not keep the address.
-      return { user: { ...toUser(row), email: '', displayName: '' } };
+      return tx.audited(
+        { user: { ...toUser(row), email: '', displayName: '' } },
+        {
+          organizationId: '',
+          object: { kind: 'user', id: row._id },
+          changed: ['email', 'display_name', 'state'],
+        },
+      );
     });
     const userId = answer.user?.id ?? '';
     const row = await users.find(userId);

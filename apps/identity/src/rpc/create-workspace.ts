@@ -22,8 +22,10 @@ export const createWorkspace =
         createTime: tx.now,
       };
       await workspaces.insert(row, tx.session);
-      tx.audit({ organizationId, object: { kind: 'workspace', id: row._id }, changed: ['name', 'state'] });
-      return { workspace: toWorkspace(row) };
+      return tx.audited(
+        { workspace: toWorkspace(row) },
+        { organizationId, object: { kind: 'workspace', id: row._id }, changed: ['name', 'state'] },
+      );
     });
     return answer;
   };

@@ -2,7 +2,7 @@ import { identityV1 } from '@latchkey/proto';
 import { type CallContext, isRefusal } from '@latchkey/service';
 import { type Deps } from '../deps';
 import { lastAdmin, removalOvertaken, userNotFound } from '../errors';
-import { closeSeat, intendClosing, removeClosed, type SeatClosing, takeBackClosing } from '../leaving';
+import { closeSeat, intendClosing, type Removal, removeClosed, type SeatClosing, takeBackClosing } from '../leaving';
 
 /** How often it starts over when a membership came into being meanwhile, or a seat was opened again. */
 const MAX_ATTEMPTS = 3;
@@ -19,15 +19,18 @@ export const deleteUser =
         const { answer } = await deps.mutations.run(ctx, identityV1.DeleteUserResponse, async (tx) => {
           for (const { _id } of await deps.members.listEver(userId, tx.session)) tx.changed('member', _id);
           if (!(await deps.users.remove(userId, tx.session))) throw userNotFound(userId);
-          const deletionIds: string[] = [];
+          const removed: Removal[] = [];
           for (const seat of seats) {
-            const deletionId = await removeClosed(deps, tx, seat);
-            if (deletionId) deletionIds.push(deletionId);
+            const removal = await removeClosed(deps, tx, seat);
+            if (removal) removed.push(removal);
           }
           // One that was opened again, or one that came after the seats were counted.
           if ((await deps.members.listLive(userId, tx.session)).length > 0) throw overtaken;
-          tx.audit({ organizationId: '', object: { kind: 'user', id: userId }, changed: ['email', 'state'] });
-          return { deletionIds };
+          return tx.audited(
+            { deletionIds: removed.map(({ deletionId }) => deletionId) },
+            ...removed.map(({ change }) => change),
+            { organizationId: '', object: { kind: 'user', id: userId }, changed: ['email', 'state'] },
+          );
         });
         return answer;
       } catch (error) {

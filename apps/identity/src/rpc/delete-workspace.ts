@@ -12,10 +12,9 @@ export const deleteWorkspace =
     const { answer } = await mutations.run(ctx, identityV1.DeleteWorkspaceResponse, async (tx) => {
       tx.changed('workspace', workspaceId);
       if (!(await workspaces.remove(organizationId, workspaceId, tx.session))) throw workspaceNotFound(workspaceId);
-      tx.audit({ organizationId, object: { kind: 'workspace', id: workspaceId }, changed: ['state'] });
       // The tombstone alone refuses everything in it; what is left to do is to tidy up.
       tx.enqueue({ kind: WORKSPACE_REMOVAL, key: workspaceId, payload: { organizationId, workspaceId } });
-      return {};
+      return tx.audited({}, { organizationId, object: { kind: 'workspace', id: workspaceId }, changed: ['state'] });
     });
     return answer;
   };

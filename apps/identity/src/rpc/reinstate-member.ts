@@ -23,15 +23,17 @@ export const reinstateMember =
           const reinstated = seat && (await deps.members.reinstate(seat, tx.session));
           if (reinstated) {
             tx.changed('member', memberId, [membershipHash(organizationId, reinstated.userId)]);
-            tx.audit({ organizationId, object: { kind: 'member', id: memberId }, changed: ['state'] });
             promiseReopening(deps, tx, seat);
-            return { member: toMember(reinstated) };
+            return tx.audited(
+              { member: toMember(reinstated) },
+              { organizationId, object: { kind: 'member', id: memberId }, changed: ['state'] },
+            );
           }
           const member = await deps.members.find(organizationId, memberId, tx.session);
           if (!member || !isLive(member)) throw memberNotFound(memberId);
           if (member.state === 'JOINING') throw memberJoining(memberId);
           if (member.state === 'SUSPENDED') throw overtaken;
-          return { member: toMember(member) };
+          return tx.unchanged({ member: toMember(member) });
         });
         return run.answer;
       },

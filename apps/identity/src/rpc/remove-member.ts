@@ -18,8 +18,8 @@ export const removeMember =
         // remove.
         const { answer } = await deps.mutations.run(ctx, identityV1.RemoveMemberResponse, async (tx) => {
           tx.changed('member', memberId);
-          const deletionId = seat && (await removeClosed(deps, tx, seat));
-          if (deletionId) return { deletionId };
+          const removed = seat && (await removeClosed(deps, tx, seat));
+          if (removed) return tx.audited({ deletionId: removed.deletionId }, removed.change);
           const member = await deps.members.find(organizationId, memberId, tx.session);
           throw member && isLive(member) ? overtaken : memberNotFound(memberId);
         });

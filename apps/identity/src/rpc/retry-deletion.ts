@@ -14,13 +14,14 @@ export const retryDeletion =
     const { answer } = await mutations.run(ctx, identityV1.RetryDeletionResponse, async (tx) => {
       const row = await deletions.find(organizationId, deletionId, tx.session);
       if (!row) throw deletionNotFound(deletionId);
-      if (row.state === 'PENDING') {
-        const { memberId } = row;
-        // Promised again, it is due at once, whatever time it was waiting for.
-        tx.enqueue({ kind: USER_DELETION, key: deletionId, payload: { deletionId, organizationId, memberId } });
-        tx.audit({ organizationId, object: { kind: 'deletion', id: deletionId } });
-      }
-      return { deletion: toDeletion(row) };
+      const { state, memberId } = row;
+      if (state !== 'PENDING') return tx.unchanged({ deletion: toDeletion(row) });
+      // Promised again, it is due at once, whatever time it was waiting for.
+      tx.enqueue({ kind: USER_DELETION, key: deletionId, payload: { deletionId, organizationId, memberId } });
+      return tx.audited(
+        { deletion: toDeletion(row) },
+        { organizationId, object: { kind: 'deletion', id: deletionId } },
+      );
     });
     return answer;
   };

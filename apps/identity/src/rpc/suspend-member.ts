@@ -23,16 +23,18 @@ export const suspendMember =
           const suspended = seat && (await deps.members.suspend(seat, tx.session));
           if (suspended) {
             tx.changed('member', memberId, [membershipHash(organizationId, suspended.userId)]);
-            tx.audit({ organizationId, object: { kind: 'member', id: memberId }, changed: ['state'] });
             // The seat stays closed: there is nothing to take back any more.
             await tx.settle(SEAT_CLOSING, seat.closing);
-            return { member: toMember(suspended) };
+            return tx.audited(
+              { member: toMember(suspended) },
+              { organizationId, object: { kind: 'member', id: memberId }, changed: ['state'] },
+            );
           }
           const member = await deps.members.find(organizationId, memberId, tx.session);
           if (!member || !isLive(member)) throw memberNotFound(memberId);
           if (member.state === 'JOINING') throw memberJoining(memberId);
           if (member.state === 'ACTIVE') throw overtaken;
-          return { member: toMember(member) };
+          return tx.unchanged({ member: toMember(member) });
         });
         return answer;
       },

@@ -25,10 +25,12 @@ export const updateOrganization =
         },
       };
       const changed = changedFields(row, next);
-      if (changed.length === 0) return { organization: toOrganization(row) };
+      if (changed.length === 0) return tx.unchanged({ organization: toOrganization(row) });
       await organizations.update({ ...row, ...next, version: row.version + 1 }, tx.session);
-      tx.audit({ organizationId, object: { kind: 'organization', id: organizationId }, changed });
-      return { organization: toOrganization({ ...row, ...next, version: row.version + 1 }) };
+      return tx.audited(
+        { organization: toOrganization({ ...row, ...next, version: row.version + 1 }) },
+        { organizationId, object: { kind: 'organization', id: organizationId }, changed },
+      );
     });
     return answer;
   };

@@ -50,9 +50,11 @@ export const createPersonalToken =
         ...(request.expireTime && { expireTime: request.expireTime }),
       };
       await keys.insert([record], tx.session);
-      tx.audit({ organizationId, object: { kind: 'key', id } });
       // What is returned here is stored for repeats, so the secret must not be in it.
-      return { token: personalToken(record, tx.now), secret: '', secretAlreadyShown: true };
+      return tx.audited(
+        { token: personalToken(record, tx.now), secret: '', secretAlreadyShown: true },
+        { organizationId, object: { kind: 'key', id } },
+      );
     });
     if (replayed) return answer;
 
@@ -78,7 +80,6 @@ async function revokeAgain(
     const why = { revokedBecause: 'PRINCIPAL_REMOVED', revokeTime: tx.now } as const;
     const revoked = (await keys.revoke(id, why, tx.session)) ? 1 : 0;
     await owners.count(token, { live: -revoked, revoked }, tx.session);
-    tx.audit({ organizationId, object: { kind: 'key', id }, changed: ['state'] });
-    return {};
+    return tx.audited({}, { organizationId, object: { kind: 'key', id }, changed: ['state'] });
   });
 }

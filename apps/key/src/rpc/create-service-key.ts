@@ -36,10 +36,12 @@ export const createServiceKey =
         ...(request.expireTime && { expireTime: request.expireTime }),
       };
       await deps.keys.insert([record], tx.session);
-      tx.audit({ organizationId, object: { kind: 'key', id } });
       tx.enqueue({ kind: BINDING, key: id, payload: {}, delayMs: deps.followUpDelayMs });
       // What is returned here is stored for repeats, so the secret must not be in it.
-      return { key: serviceKey(record, tx.now), secret: '', secretAlreadyShown: true };
+      return tx.audited(
+        { key: serviceKey(record, tx.now), secret: '', secretAlreadyShown: true },
+        { organizationId, object: { kind: 'key', id } },
+      );
     });
     // A repeat resumes: the first attempt may have died on the way.
     await bindServiceAccount(deps, answer.key?.id ?? id, ctx);

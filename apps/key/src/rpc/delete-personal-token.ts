@@ -19,8 +19,7 @@ export const deletePersonalToken =
       const revoked = await keys.revoke(tokenId, { revokedBecause: 'DELETED', revokeTime: tx.now }, tx.session);
       if (revoked) tx.renewed('key', tokenId, keyDelta(revoked, ['state']));
       await owners.count({ memberId, organizationId }, { live: -1 }, tx.session);
-      tx.audit({ organizationId, object: { kind: 'key', id: tokenId }, changed: ['state'] });
-      return {};
+      return tx.audited({}, { organizationId, object: { kind: 'key', id: tokenId }, changed: ['state'] });
     });
     return answer;
   };

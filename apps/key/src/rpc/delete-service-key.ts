@@ -15,9 +15,8 @@ export const deleteServiceKey =
       if (!key) throw keyNotFound(keyId);
       const revoked = await deps.keys.revoke(keyId, { revokedBecause: 'DELETED', revokeTime: tx.now }, tx.session);
       if (revoked) tx.renewed('key', keyId, keyDelta(revoked, ['state']));
-      tx.audit({ organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] });
       tx.enqueue({ kind: REMOVAL, key: keyId, payload: {}, delayMs: deps.followUpDelayMs });
-      return {};
+      return tx.audited({}, { organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] });
     });
     // A repeat too: the first attempt may have died on the way.
     await tryRemoveServiceAccount(deps, keyId, ctx);

@@ -16,11 +16,13 @@ export const disablePersonalToken =
       tx.changed('key', tokenId);
       const token = await keys.findToken(organizationId, ctx.principal.principalId, tokenId, tx.session);
       if (!token) throw keyNotFound(tokenId);
-      if (token.disableTime || isExpired(token, tx.now)) return { token: personalToken(token, tx.now) };
+      if (token.disableTime || isExpired(token, tx.now)) return tx.unchanged({ token: personalToken(token, tx.now) });
       const changed = await keys.change(tokenId, { disableTime: tx.now }, tx.session);
       tx.renewed('key', tokenId, keyDelta(changed, ['state']));
-      tx.audit({ organizationId, object: { kind: 'key', id: tokenId }, changed: ['state'] });
-      return { token: personalToken(changed, tx.now) };
+      return tx.audited(
+        { token: personalToken(changed, tx.now) },
+        { organizationId, object: { kind: 'key', id: tokenId }, changed: ['state'] },
+      );
     });
     return answer;
   };

@@ -13,11 +13,13 @@ export const disableServiceKey =
       tx.changed('key', keyId);
       const key = await keys.findServiceKey(organizationId, keyId, tx.session);
       if (!key) throw keyNotFound(keyId);
-      if (key.disableTime || isExpired(key, tx.now)) return { key: serviceKey(key, tx.now) };
+      if (key.disableTime || isExpired(key, tx.now)) return tx.unchanged({ key: serviceKey(key, tx.now) });
       const changed = await keys.change(keyId, { disableTime: tx.now }, tx.session);
       tx.renewed('key', keyId, keyDelta(changed, ['state']));
-      tx.audit({ organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] });
-      return { key: serviceKey(changed, tx.now) };
+      return tx.audited(
+        { key: serviceKey(changed, tx.now) },
+        { organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] },
+      );
     });
     return answer;
   };

@@ -17,11 +17,13 @@ export const enablePersonalToken =
       const token = await keys.findToken(organizationId, ctx.principal.principalId, tokenId, tx.session);
       if (!token) throw keyNotFound(tokenId);
       if (isExpired(token, tx.now)) throw keyExpired(tokenId);
-      if (!token.disableTime) return { token: personalToken(token, tx.now) };
+      if (!token.disableTime) return tx.unchanged({ token: personalToken(token, tx.now) });
       const changed = await keys.change(tokenId, { disableTime: undefined }, tx.session);
       tx.renewed('key', tokenId, keyDelta(changed, ['state']));
-      tx.audit({ organizationId, object: { kind: 'key', id: tokenId }, changed: ['state'] });
-      return { token: personalToken(changed, tx.now) };
+      return tx.audited(
+        { token: personalToken(changed, tx.now) },
+        { organizationId, object: { kind: 'key', id: tokenId }, changed: ['state'] },
+      );
     });
     return answer;
   };

@@ -17,11 +17,13 @@ export const enableServiceKey =
       const key = await keys.findServiceKey(organizationId, keyId, tx.session);
       if (!key || !granted) throw keyNotFound(keyId);
       if (isExpired(key, tx.now)) throw keyExpired(keyId);
-      if (!key.disableTime) return { key: serviceKey(key, tx.now) };
+      if (!key.disableTime) return tx.unchanged({ key: serviceKey(key, tx.now) });
       const changed = await keys.change(keyId, { disableTime: undefined }, tx.session);
       tx.renewed('key', keyId, keyDelta(changed, ['state']));
-      tx.audit({ organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] });
-      return { key: serviceKey(changed, tx.now) };
+      return tx.audited(
+        { key: serviceKey(changed, tx.now) },
+        { organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] },
+      );
     });
     return answer;
   };

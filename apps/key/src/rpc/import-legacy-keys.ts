@@ -46,12 +46,12 @@ export const importLegacyKeys =
         created.push(record);
         return record._id;
       });
-      if (created.length > 0) await deps.keys.insert(created, tx.session);
+      if (created.length === 0) return tx.unchanged({ keyIds });
+      await deps.keys.insert(created, tx.session);
       for (const { _id: id } of created) {
-        tx.audit({ organizationId, object: { kind: 'key', id } });
         tx.enqueue({ kind: BINDING, key: id, payload: {}, delayMs: deps.followUpDelayMs });
       }
-      return { keyIds };
+      return tx.audited({ keyIds }, ...created.map(({ _id: id }) => ({ organizationId, object: { kind: 'key', id } })));
     });
     // One after the other: all of them write the same organization's bindings. Those that are bound already cost a read; a
     // repeat thus resumes where the first attempt died.

@@ -25,13 +25,15 @@ export const removeWorkspace =
       if (kept.length > 0) await keys.dropWorkspace(kept, workspaceId, tx.session);
       // A key without workspaces would be a key without limits, if anybody ever forgot to ask: it dies instead.
       if (dead.length > 0) await keys.revokeWithoutWorkspaces(dead, tx.now, tx.session);
-      for (const id of kept) tx.audit({ organizationId, object: { kind: 'key', id }, changed: ['workspace_ids'] });
       for (const id of dead) {
         tx.changed('key', id);
-        tx.audit({ organizationId, object: { kind: 'key', id }, changed: ['state'] });
         tx.enqueue({ kind: REMOVAL, key: id, payload: {} });
       }
-      return { keysChanged: kept.length, keysRevoked: dead.length, more: found.length > BATCH };
+      return tx.audited(
+        { keysChanged: kept.length, keysRevoked: dead.length, more: found.length > BATCH },
+        ...kept.map((id) => ({ organizationId, object: { kind: 'key', id }, changed: ['workspace_ids'] })),
+        ...dead.map((id) => ({ organizationId, object: { kind: 'key', id }, changed: ['state'] })),
+      );
     });
     return answer;
   };

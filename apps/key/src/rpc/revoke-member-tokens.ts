@@ -27,8 +27,10 @@ export const revokeMemberTokens =
           { live: -ids.length, revoked: ids.length, closed: true },
           tx.session,
         );
-        for (const id of ids) tx.audit({ organizationId, object: { kind: 'key', id }, changed: ['state'] });
-        return { deletedInAll: owner.revoked, more: last !== undefined };
+        return tx.audited(
+          { deletedInAll: owner.revoked, more: last !== undefined },
+          ...ids.map((id) => ({ organizationId, object: { kind: 'key', id }, changed: ['state'] })),
+        );
       });
       return answer;
     };

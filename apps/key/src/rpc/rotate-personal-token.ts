@@ -24,9 +24,11 @@ export const rotatePersonalToken =
       // The secret that is forgotten here has a hash too, and so has the new one, which somebody may have tried already.
       tx.changed('key', tokenId, [...hashesOf(token), ...hashesOf(next)]);
       const rotated = await keys.change(tokenId, next, tx.session);
-      tx.audit({ organizationId, object: { kind: 'key', id: tokenId }, changed: ['secret'] });
       // What is returned here is stored for repeats, so the secret must not be in it.
-      return { token: personalToken(rotated, tx.now), secret: '', secretAlreadyShown: true };
+      return tx.audited(
+        { token: personalToken(rotated, tx.now), secret: '', secretAlreadyShown: true },
+        { organizationId, object: { kind: 'key', id: tokenId }, changed: ['secret'] },
+      );
     });
     return replayed ? answer : { ...answer, secret, secretAlreadyShown: false };
   };

@@ -25,9 +25,11 @@ export const rotateServiceKey =
       // The secret that is forgotten here has a hash too, and so has the new one, which somebody may have tried already.
       tx.changed('key', keyId, [...hashesOf(key), ...hashesOf(next)]);
       const rotated = await keys.change(keyId, next, tx.session);
-      tx.audit({ organizationId, object: { kind: 'key', id: keyId }, changed: ['secret'] });
       // What is returned here is stored for repeats, so the secret must not be in it.
-      return { key: serviceKey(rotated, tx.now), secret: '', secretAlreadyShown: true };
+      return tx.audited(
+        { key: serviceKey(rotated, tx.now), secret: '', secretAlreadyShown: true },
+        { organizationId, object: { kind: 'key', id: keyId }, changed: ['secret'] },
+      );
     });
     return replayed ? answer : { ...answer, secret, secretAlreadyShown: false };
   };

@@ -10,14 +10,12 @@ export const setLegacySunset =
       tx.changed('sunset', organizationId);
       // The contract requires the field, and that was checked before; its type cannot know.
       if (!sunsetTime) throw new TypeError('a request without sunset_time has passed validation');
-      if (await sunsets.set(organizationId, sunsetTime, tx.session)) {
-        tx.audit({
-          organizationId,
-          object: { kind: 'organization', id: organizationId },
-          changed: ['legacy_sunset_time'],
-        });
-      }
-      return { sunsetTime };
+      const moved = await sunsets.set(organizationId, sunsetTime, tx.session);
+      if (!moved) return tx.unchanged({ sunsetTime });
+      return tx.audited(
+        { sunsetTime },
+        { organizationId, object: { kind: 'organization', id: organizationId }, changed: ['legacy_sunset_time'] },
+      );
     });
     return answer;
   };

@@ -28,7 +28,7 @@ export const updatePersonalToken =
       const permissions = narrowing?.permissions ?? before;
       const renamed = name !== '' && name !== token.name;
       const narrowed = !sameNarrowing(permissions, before);
-      if (!renamed && !narrowed) return { token: personalToken(token, tx.now) };
+      if (!renamed && !narrowed) return tx.unchanged({ token: personalToken(token, tx.now) });
       const changes = {
         ...(renamed && { name }),
         // An empty list would narrow to nothing; the absent one is what lifts the narrowing.
@@ -36,8 +36,10 @@ export const updatePersonalToken =
       };
       const updated = await keys.change(tokenId, changes, tx.session);
       tx.renewed('key', tokenId, keyDelta(updated, narrowed ? ['narrowedTo'] : []));
-      tx.audit({ organizationId, object: { kind: 'key', id: tokenId }, changed: Object.keys(changes) });
-      return { token: personalToken(updated, tx.now) };
+      return tx.audited(
+        { token: personalToken(updated, tx.now) },
+        { organizationId, object: { kind: 'key', id: tokenId }, changed: Object.keys(changes) },
+      );
     });
     return answer;
   };

@@ -19,14 +19,16 @@ export const updateServiceKey =
       const name = request.name || key.name;
       const roleId = request.roleId || key.roleId;
       const changed = [...(name !== key.name ? ['name'] : []), ...(roleId !== key.roleId ? ['role_id'] : [])];
-      if (changed.length === 0) return { key: serviceKey(key, tx.now) };
-      tx.audit({ organizationId, object: { kind: 'key', id: keyId }, changed });
-      if (roleId === key.roleId) return { key: serviceKey(await keys.change(keyId, { name }, tx.session), tx.now) };
+      if (changed.length === 0) return tx.unchanged({ key: serviceKey(key, tx.now) });
+      const change = { organizationId, object: { kind: 'key', id: keyId }, changed };
+      if (roleId === key.roleId) {
+        return tx.audited({ key: serviceKey(await keys.change(keyId, { name }, tx.session), tx.now) }, change);
+      }
       const version = versionOf(key) + 1;
       const roleChange = { version, roleId, name, grantedBy: ctx.principal.principalId };
       const intended = await keys.change(keyId, { roleChange }, tx.session);
       tx.enqueue({ kind: ROLE_CHANGE, key: keyId, payload: {}, delayMs: deps.followUpDelayMs });
-      return { key: serviceKey(intended, tx.now) };
+      return tx.audited({ key: serviceKey(intended, tx.now) }, change);
     });
     // A repeat resumes: the first attempt may have died on the way. The etag is that of the intent, if there was one.
     await finishRoleChange(deps, { keyId, etag: answer.key?.etag }, ctx);

@@ -27,8 +27,10 @@ export const addWorkspaceMember =
       assertMayGrant(granter, role.permissions, workspaceId, catalogue);
       if (roleIn(binding, workspaceId) !== undefined) throw workspaceMemberExists(memberId, workspaceId);
       const written = await writeBinding(deps, binding, withRoleIn(binding, workspaceId, roleId), tx);
-      tx.audit({ organizationId, object: { kind: 'binding', id: memberId }, changed: ['workspace_roles'] });
-      return { binding: toProtoBinding(written) };
+      return tx.audited(
+        { binding: toProtoBinding(written) },
+        { organizationId, object: { kind: 'binding', id: memberId }, changed: ['workspace_roles'] },
+      );
     });
 
     // Whoever ends a member or a workspace writes its tombstone first and then sweeps the bindings. Read now, after this
@@ -60,9 +62,12 @@ async function undo(
   await deps.mutations.run({ ...ctx, requestId: '' }, roleV1.RemoveWorkspaceMemberResponse, async (tx) => {
     tx.changed('binding', memberId);
     const binding = await deps.bindings.findLive(organizationId, memberId, tx.session);
-    if (binding === undefined || roleIn(binding, workspaceId) === undefined) return { binding: undefined };
+    if (binding === undefined || roleIn(binding, workspaceId) === undefined)
+      return tx.unchanged({ binding: undefined });
     const written = await writeBinding(deps, binding, withRoleIn(binding, workspaceId, undefined), tx);
-    tx.audit({ organizationId, object: { kind: 'binding', id: memberId }, changed: ['workspace_roles'] });
-    return { binding: toProtoBinding(written) };
+    return tx.audited(
+      { binding: toProtoBinding(written) },
+      { organizationId, object: { kind: 'binding', id: memberId }, changed: ['workspace_roles'] },
+    );
   });
 }

@@ -30,14 +30,14 @@ export async function apply(
     // The built-in roles are made of the catalogue.
     for (const roleId of Object.values(BUILT_IN_ROLE_IDS)) tx.changed('role', roleId);
     const current = await catalogues.read(tx.session);
-    if (onlyFirst && current.version > 0) return { version: current.version, added: 0, retired: 0 };
+    if (onlyFirst && current.version > 0) return tx.unchanged({ version: current.version, added: 0, retired: 0 });
     const { catalogue, added, retired } = applied(current, wanted);
-    if (catalogue !== current) {
-      await catalogues.write(catalogue, tx.session);
-      // Of no organization: the trail that holds it is the operator's, read in the database.
-      tx.audit({ organizationId: '', object: { kind: 'catalogue', id: 'catalogue' }, changed: ['permissions'] });
-    }
-    return { version: catalogue.version, added, retired };
+    const answer = { version: catalogue.version, added, retired };
+    if (catalogue === current) return tx.unchanged(answer);
+    await catalogues.write(catalogue, tx.session);
+    // Of no organization: the trail that holds it is the operator's, read in the database.
+    const object = { kind: 'catalogue', id: 'catalogue' };
+    return tx.audited(answer, { organizationId: '', object, changed: ['permissions'] });
   });
   return answer;
 }

@@ -42,7 +42,7 @@ export const bindPrincipal =
       tx.changed('binding', principalId);
       // A repeat of this very call, from a relay, may have been quicker.
       const twin = await deps.bindings.find(principalId, tx.session);
-      if (twin) return { binding: toProtoBinding(assertSame(twin, organizationId)) };
+      if (twin) return tx.unchanged({ binding: toProtoBinding(assertSame(twin, organizationId)) });
       const catalogue = await deps.catalogues.read(tx.session);
       const roles = await rolesById(deps, organizationId, rolesNamedBy(wanted), catalogue, tx.session);
       assertRolesFit(wanted, roles);
@@ -58,8 +58,10 @@ export const bindPrincipal =
       }
       const written = await writeBinding(deps, undefined, wanted, tx);
       const changed = ['organization_role_id', 'workspace_roles'];
-      tx.audit({ organizationId, object: { kind: 'binding', id: principalId }, changed });
-      return { binding: toProtoBinding(written) };
+      return tx.audited(
+        { binding: toProtoBinding(written) },
+        { organizationId, object: { kind: 'binding', id: principalId }, changed },
+      );
     });
     // Read again: whoever deletes a workspace leaves the tombstone first and takes the roles in it away after. Either it is
     // found here, and the principal is taken back by the one who makes it; or the role is there to be found.

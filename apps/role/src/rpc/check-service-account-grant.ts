@@ -20,7 +20,7 @@ export const checkServiceAccountGrant =
       const roles = await rolesById(deps, organizationId, rolesNamedBy(binding), catalogue, tx.session);
       const { granter } = await findGranter(deps, organizationId, grantedBy, catalogue, tx.session);
       assertMayDispose(granter, binding, roles, catalogue, delegated);
-      return {};
+      return tx.unchanged({});
     });
     return answer;
   };

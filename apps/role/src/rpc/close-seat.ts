@@ -17,10 +17,11 @@ export const closeSeat =
         if (acting?.organizationRoleId !== BUILT_IN_ROLE_IDS.ORGANIZATION_ADMIN) throw adminRequired();
       }
       const next = closed(current, memberId);
-      if (next === current) return { heldSeat };
+      if (next === current) return tx.unchanged({ heldSeat });
       await seats.write(next, tx.session);
-      if (heldSeat) tx.audit({ organizationId, object: { kind: 'binding', id: memberId }, changed: ['seat'] });
-      return { heldSeat };
+      // Of one who holds none it is only noted that none is to be had: it goes with the change that it is closed for.
+      if (!heldSeat) return tx.underway({ heldSeat });
+      return tx.audited({ heldSeat }, { organizationId, object: { kind: 'binding', id: memberId }, changed: ['seat'] });
     });
     return answer;
   };

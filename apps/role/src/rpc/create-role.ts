@@ -40,8 +40,10 @@ export const createRole =
         createTime: tx.now,
       };
       await roles.insert(record, tx.session);
-      tx.audit({ organizationId, object: { kind: 'role', id } });
-      return { role: toProtoRole(viewOf(record), catalogue) };
+      return tx.audited(
+        { role: toProtoRole(viewOf(record), catalogue) },
+        { organizationId, object: { kind: 'role', id } },
+      );
     });
     return answer;
   };

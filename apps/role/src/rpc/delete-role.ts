@@ -16,8 +16,7 @@ export const deleteRole =
       if (etag !== '' && etag !== String(current.version)) throw staleEtag();
       if (!(await roles.bury(roleId, tx.now, tx.session))) throw roleInUse(roleId);
       await roles.count(organizationId, -1, tx.session);
-      tx.audit({ organizationId, object: { kind: 'role', id: roleId } });
-      return {};
+      return tx.audited({}, { organizationId, object: { kind: 'role', id: roleId } });
     });
     return answer;
   };

@@ -21,7 +21,7 @@ export const rebindServiceAccount =
       const last = binding.change ?? 0;
       // Were a late one let through, a role that was narrowed since would be wide again.
       if (change < last) throw superseded(principalId);
-      if (change === last) return { binding: toProtoBinding(binding) };
+      if (change === last) return tx.unchanged({ binding: toProtoBinding(binding) });
 
       const catalogue = await deps.catalogues.read(tx.session);
       const role = await requireRole(deps, organizationId, roleId, catalogue, tx.session);
@@ -32,8 +32,10 @@ export const rebindServiceAccount =
 
       const workspaceRoles = binding.workspaceRoles.map(({ workspaceId }) => ({ workspaceId, roleId }));
       const written = await writeBinding(deps, binding, { ...binding, workspaceRoles, change }, tx);
-      tx.audit({ organizationId, object: { kind: 'binding', id: principalId }, changed: ['workspace_roles'] });
-      return { binding: toProtoBinding(written) };
+      return tx.audited(
+        { binding: toProtoBinding(written) },
+        { organizationId, object: { kind: 'binding', id: principalId }, changed: ['workspace_roles'] },
+      );
     });
     return answer;
   };

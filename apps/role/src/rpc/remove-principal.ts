@@ -13,7 +13,7 @@ export const removePrincipal =
       tx.changed('binding', principalId);
       const binding = await deps.bindings.find(principalId, tx.session);
       if (binding && binding.organizationId !== organizationId) throw principalNotFound(principalId);
-      if (binding?.removed) return binding.removed;
+      if (binding?.removed) return tx.unchanged(binding.removed);
       const rolesRemoved = binding ? rolesNamedBy(binding).length : 0;
       // Also for one that was never bound: a bind that is on its way must find that it comes too late.
       const tombstone: BindingRecord = {
@@ -25,8 +25,7 @@ export const removePrincipal =
       };
       await writeBinding(deps, binding, tombstone, tx);
       const changed = ['organization_role_id', 'workspace_roles'];
-      tx.audit({ organizationId, object: { kind: 'binding', id: principalId }, changed });
-      return { rolesRemoved };
+      return tx.audited({ rolesRemoved }, { organizationId, object: { kind: 'binding', id: principalId }, changed });
     });
     return answer;
   };

@@ -25,8 +25,10 @@ export const removeWorkspaceMember =
       assertMayGrant(granter, current.permissions, workspaceId, catalogue);
 
       const written = await writeBinding(deps, binding, withRoleIn(binding, workspaceId, undefined), tx);
-      tx.audit({ organizationId, object: { kind: 'binding', id: memberId }, changed: ['workspace_roles'] });
-      return { binding: toProtoBinding(written) };
+      return tx.audited(
+        { binding: toProtoBinding(written) },
+        { organizationId, object: { kind: 'binding', id: memberId }, changed: ['workspace_roles'] },
+      );
     });
     return answer;
   };

@@ -22,9 +22,15 @@ export const removeWorkspace =
       // No events: what every memory knows of the workspace already refuses all that is held in it, for ever.
       for (const binding of batch) {
         await writeBinding(deps, binding, withRoleIn(binding, workspaceId, undefined), tx);
-        tx.audit({ organizationId, object: { kind: 'binding', id: binding._id }, changed: ['workspace_roles'] });
       }
-      return { rolesRemoved: batch.length, more: held.length > BATCH };
+      return tx.audited(
+        { rolesRemoved: batch.length, more: held.length > BATCH },
+        ...batch.map(({ _id: id }) => ({
+          organizationId,
+          object: { kind: 'binding', id },
+          changed: ['workspace_roles'],
+        })),
+      );
     });
     return answer;
   };

@@ -10,12 +10,11 @@ export const reopenSeat =
     const { answer } = await mutations.run(ctx, roleV1.ReopenSeatResponse, async (tx) => {
       const current = await seats.read(organizationId, tx.session);
       const next = reopened(current, memberId);
-      if (next === current) return {};
+      if (next === current) return tx.unchanged({});
       await seats.write(next, tx.session);
-      if (current.admins.includes(memberId)) {
-        tx.audit({ organizationId, object: { kind: 'binding', id: memberId }, changed: ['seat'] });
-      }
-      return {};
+      // As closeSeat does.
+      if (!current.admins.includes(memberId)) return tx.underway({});
+      return tx.audited({}, { organizationId, object: { kind: 'binding', id: memberId }, changed: ['seat'] });
     });
     return answer;
   };

@@ -32,10 +32,12 @@ export const setOrganizationRole =
       assertMayGrant(granter, role.permissions, '', catalogue);
       if (roleId === ADMIN && !granter.organizationAdmin) throw adminRequired();
 
-      if (binding.organizationRoleId === roleId) return { binding: toProtoBinding(binding) };
+      if (binding.organizationRoleId === roleId) return tx.unchanged({ binding: toProtoBinding(binding) });
       const written = await writeBinding(deps, binding, { ...binding, organizationRoleId: roleId }, tx);
-      tx.audit({ organizationId, object: { kind: 'binding', id: memberId }, changed: ['organization_role_id'] });
-      return { binding: toProtoBinding(written) };
+      return tx.audited(
+        { binding: toProtoBinding(written) },
+        { organizationId, object: { kind: 'binding', id: memberId }, changed: ['organization_role_id'] },
+      );
     });
     return answer;
   };

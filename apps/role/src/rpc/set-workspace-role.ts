@@ -25,10 +25,12 @@ export const setWorkspaceRole =
       const { granter } = await findGranter(deps, organizationId, ctx.principal.principalId, catalogue, tx.session);
       assertMayGrant(granter, role.permissions.union(current.permissions), workspaceId, catalogue);
 
-      if (currentId === roleId) return { binding: toProtoBinding(binding) };
+      if (currentId === roleId) return tx.unchanged({ binding: toProtoBinding(binding) });
       const written = await writeBinding(deps, binding, withRoleIn(binding, workspaceId, roleId), tx);
-      tx.audit({ organizationId, object: { kind: 'binding', id: memberId }, changed: ['workspace_roles'] });
-      return { binding: toProtoBinding(written) };
+      return tx.audited(
+        { binding: toProtoBinding(written) },
+        { organizationId, object: { kind: 'binding', id: memberId }, changed: ['workspace_roles'] },
+      );
     });
     return answer;
   };

@@ -46,7 +46,7 @@ export const updateRole =
 
       const next = { name, liveKey, description: request.description ?? current.description };
       const changed = changedFields(current, next, !permissions.equals(before.permissions));
-      if (changed.length === 0) return { role: toProtoRole(before, catalogue) };
+      if (changed.length === 0) return tx.unchanged({ role: toProtoRole(before, catalogue) });
       const record: RoleRecord = {
         ...current,
         ...next,
@@ -55,8 +55,10 @@ export const updateRole =
         version: current.version + 1,
       };
       await roles.update(record, tx.session);
-      tx.audit({ organizationId, object: { kind: 'role', id: roleId }, changed });
-      return { role: toProtoRole(viewOf(record), catalogue) };
+      return tx.audited(
+        { role: toProtoRole(viewOf(record), catalogue) },
+        { organizationId, object: { kind: 'role', id: roleId }, changed },
+      );
     });
     return answer;
   };

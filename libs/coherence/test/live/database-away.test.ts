@@ -84,7 +84,7 @@ test.each(['the database', 'only the epoch'])(
       mutations.run(call({ requestId, deadline: Date.now() + 3_000 }), AnswerCodec, async (tx) => {
         tx.changed('role', 'f');
         await things.updateOne({ _id: 't' }, { $inc: { count: 1 } }, { upsert: true, session: tx.session });
-        return { name: 'changed' };
+        return tx.underway({ name: 'changed' });
       });
     try {
       await expect(change(`${what} 1`)).resolves.toMatchObject({ answer: { name: 'changed' } });
