@@ -1,7 +1,7 @@
 // `npm run bench -- [row …]`: what Latchkey costs, measured beside what it is compared with. Without names: every row that is
 // not long. Ends with one line of JSON, and exit code 1 when a figure falls short.
 //   --short   some seconds, ratios only
-//   --write   writes docs/benchmarks.md and its picture
+//   --write   writes docs/benchmarks.md and its picture, which is drawn in .cache/ otherwise
 //   --list    the rows
 //   --profile DIR   servers leave CPU profiles there, and where their time went is printed
 import { spawnSync } from 'node:child_process';
@@ -51,6 +51,7 @@ async function run(): Promise<number> {
 
   const bench = new Bench(values.short, log, values.profile, values.write);
   const results = new Map<string, RowResult>();
+  const started = performance.now();
   try {
     for (const row of rows) {
       log(`${row.name}: ${row.about}`);
@@ -70,7 +71,8 @@ async function run(): Promise<number> {
   }
   if (values.profile !== undefined) for (const line of profiles(values.profile)) log(line);
   const all = [...results.values()];
-  const figures: Record<string, number | string> = Object.assign({}, ...all.map((result) => result.figures));
+  const seconds = Math.round((performance.now() - started) / 1_000);
+  const figures: Record<string, number | string> = Object.assign({ seconds }, ...all.map((result) => result.figures));
   log(JSON.stringify(figures));
   return all.every(({ lines }) => lines.every(({ good }) => good !== false)) ? 0 : 1;
 }

@@ -4,10 +4,10 @@ import { type Row } from '../row';
 import { startEcho, startGenerator, startLatchkey } from '../servers';
 import { shown, spreadOf } from '../statistics';
 
-const REACH_MICROS = 4;
+export const REACH_MICROS = 4;
 /** Of a few seconds, against a call of the echo, on whatever machine: 4 µs are 0.1 of the 40 µs of a fast one. */
 const REACH_SHORT = 0.15;
-const CHECKS = 100;
+export const CHECKS = 100;
 const REQUESTS = 1_000;
 
 /** What one of many questions in one message costs. */

@@ -4,6 +4,7 @@ import { barrier } from './barrier';
 import { batch } from './batch';
 import { decide } from './decide';
 import { growth } from './growth';
+import { hundredfold } from './hundredfold';
 import { latency } from './latency';
 import { memory } from './memory';
 import { mixed } from './mixed';
@@ -17,6 +18,7 @@ export const ROWS: readonly Row[] = [
   batch,
   sdk,
   decide,
+  hundredfold,
   growth,
   memory,
   barrier,

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { BASE } from '../data/dataset';
 import { loaded } from '../load/paired';
 import { picture, type Point } from '../picture';
@@ -30,7 +30,9 @@ export const latency: Row = {
     }
     await bench.end(server.process);
     await bench.end(generator);
-    if (bench.write) writeFileSync(join(bench.root, 'docs/benchmarks-latency.svg'), picture(points));
+    const drawn = join(bench.root, bench.write ? 'docs/benchmarks-latency.svg' : '.cache/benchmarks-latency.svg');
+    writeFileSync(drawn, picture(points));
+    bench.log(`  drawn in ${relative(bench.root, drawn)}`);
     const half = points.find(({ rate }) => rate >= result.perSecond / 2);
     return {
       lines: points.map(({ rate, p50, p99 }) => ({
