@@ -169,12 +169,16 @@ function reflect(server: grpc.Server, services: readonly string[]): void {
   new ReflectionService(files, { services: [...services, HEALTH_SERVICE] }).addToServer(server);
 }
 
-// nghttp2 allows 1,000 stream resets and then 33 a second per connection, after which it closes the connection under the
-// calls that run on it; a burst of client-side deadlines is enough. Node can move that limit from version 24 on.
+/**
+ * How many streams a client may reset on one connection, at once and further ones a second, before the server closes it under the calls that
+ * run there. nghttp2's own 1,000 and 33 are too few: a burst of client-side deadlines is enough. Both or neither count; from Node
+ * 22.10 on, since those before know no such options.
+ */
+const RESETS = { streamResetBurst: 100_000, streamResetRate: 10_000 } as const;
+
 function tolerateResets(server: grpc.Server): void {
   const common: unknown = Reflect.get(server, 'commonServerOptions');
-  if (typeof common !== 'object' || common === null || Number.parseInt(process.versions.node, 10) < 24) return;
-  Object.assign(common, { streamResetBurst: 100_000, streamResetRate: 10_000 });
+  if (typeof common === 'object' && common !== null) Object.assign(common, RESETS);
 }
 
 async function bind(server: grpc.Server, listen: string, credentials: grpc.ServerCredentials): Promise<number> {
