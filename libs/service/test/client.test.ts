@@ -1,4 +1,6 @@
-import { writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import * as http2 from 'node:http2';
 import { createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { identityV1 } from '@latchkey/proto';
@@ -11,7 +13,7 @@ import {
   systemContext,
   within,
 } from '@latchkey/service';
-import { createAuthority, eventually, freePort } from '@latchkey/testing';
+import { createAuthority, eventually, freePort, openLink } from '@latchkey/testing';
 import { ORGANIZATION, World, WORKSPACE } from './world';
 
 let world: World;
@@ -28,6 +30,8 @@ const open = (at: string, more: Partial<ConnectOptions> = {}): Connection => {
   return connection;
 };
 const factsOver = (connection: Connection) => client(identityV1.FactServiceClient, connection);
+/** Of a server of their own: how many calls have failed is counted per target, and decides about repeats. */
+const freshFacts = async () => factsOver(open((await world.start()).address));
 
 beforeAll(async () => {
   world = await World.create();
@@ -128,24 +132,58 @@ describe('what an error of another service means', () => {
   });
 
   test('UNAVAILABLE is repeated a few times, then UNAVAILABLE with a retry hint', async () => {
+    const untroubled = await freshFacts();
     let attempts = 0;
     world.does.fact = () => {
       attempts++;
       throw Object.assign(new Error('no store'), { name: 'MongoNetworkError' });
     };
-    const error = await refusal(facts.getWorkspaceFact(FACT, within(5_000)));
+    const error = await refusal(untroubled.getWorkspaceFact(FACT, within(5_000)));
     expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'DEPENDENCY_UNAVAILABLE', retryAfterMs: 500 });
     expect(attempts).toBe(4);
   });
 
-  test('nothing else is repeated', async () => {
+  test.each([
+    'INVALID_ARGUMENT',
+    'UNAUTHENTICATED',
+    'PERMISSION_DENIED',
+    'NOT_FOUND',
+    'ALREADY_EXISTS',
+    'FAILED_PRECONDITION',
+    'ABORTED',
+    'RESOURCE_EXHAUSTED',
+    'DEADLINE_EXCEEDED',
+    'CANCELLED',
+    'INTERNAL',
+  ] as const)('%s is not repeated: another attempt would change nothing, or be one too many', async (code) => {
+    const untroubled = await freshFacts();
     let attempts = 0;
     world.does.fact = () => {
       attempts++;
-      return Promise.reject(new AppError({ code: 'ABORTED', reason: 'STALE', message: 'stale' }));
+      return Promise.reject(new AppError({ code, reason: 'AS_TOLD', message: 'as told' }));
     };
-    await refusal(facts.getWorkspaceFact(FACT, within(1_000)));
+    await refusal(untroubled.getWorkspaceFact(FACT, within(5_000)));
     expect(attempts).toBe(1);
+  });
+
+  test('where most calls fail none is repeated, so that repeats do not feed an outage, until enough have been answered again', async () => {
+    const troubled = await freshFacts();
+    let attempts = 0;
+    const failing = (): Promise<undefined> => {
+      attempts++;
+      return Promise.reject(new AppError({ code: 'UNAVAILABLE', reason: 'AWAY', message: 'away' }));
+    };
+    world.does.fact = failing;
+    for (let call = 0; call < 20; call++) await refusal(troubled.getWorkspaceFact(FACT, within(5_000)));
+    // Of ten tokens each failure takes one, and with half of them gone nothing is repeated: only the first call was.
+    expect(attempts).toBe(20 + 3);
+
+    world.does.fact = () => Promise.resolve(ANSWER);
+    for (let call = 0; call < 80; call++) await troubled.getWorkspaceFact(FACT, within(5_000));
+    world.does.fact = failing;
+    attempts = 0;
+    await refusal(troubled.getWorkspaceFact(FACT, within(5_000)));
+    expect(attempts).toBeGreaterThan(1);
   });
 
   test('our own deadline is DEADLINE_EXCEEDED, also when it has passed before the call', async () => {
@@ -166,6 +204,58 @@ describe('what an error of another service means', () => {
     });
     await world.start({ listen: `localhost:${port}` });
     await eventually(() => absent.getWorkspaceFact(FACT, within(1_000)));
+  });
+});
+
+describe('a connection that goes silent without ending', () => {
+  const keepalive = { everyMs: 300, withinMs: 300 };
+
+  test('is given up after the keepalive, and what was asked over it is asked over another', async () => {
+    const links = await Promise.all([openLink(Number(address.split(':')[1])), openLink(Number(address.split(':')[1]))]);
+    world.onEnd(() => links.forEach((link) => link.close()));
+    const target = `ipv4:${links.map(({ port }) => `127.0.0.1:${port}`).join()}`;
+    const both = factsOver(open(target, { keepalive, loadBalancing: 'round_robin' }));
+    world.does.fact = () => Promise.resolve(ANSWER);
+    const ask = () => both.getWorkspaceFact(FACT, within(20_000));
+    await eventually(async () => {
+      await ask();
+      expect(links.map(({ connections }) => connections)).toEqual([1, 1]);
+    });
+    links[0]?.set('blackHole');
+    // Half of them went into the hole, and come back long before their deadlines. No more than are repeated: see the throttling above.
+    expect(await Promise.all([ask(), ask(), ask(), ask()])).toEqual([1, 2, 3, 4].map(() => ({ fact: ANSWER })));
+  });
+
+  test('is made anew where there is no other, and a call that waits is answered as soon as it can be', async () => {
+    const link = await openLink(Number(address.split(':')[1]));
+    world.onEnd(() => link.close());
+    const only = factsOver(open(`localhost:${link.port}`, { keepalive }));
+    world.does.fact = () => Promise.resolve(ANSWER);
+    await only.getWorkspaceFact(FACT, within(5_000));
+    link.set('blackHole');
+    const waiting = only.getWorkspaceFact(FACT, within(20_000));
+    await eventually(() => expect(link.connections).toBe(2), { timeoutMs: 20_000 });
+    link.set('open');
+    expect(await waiting).toEqual({ fact: ANSWER });
+  });
+
+  test('a server takes more signs of life than a client ever asks for, and says nothing of too many pings', async () => {
+    // What the client sends in an hour with a stream that is always open, in a moment.
+    const files = world.pki.files('key');
+    const session = http2.connect(`https://${address}`, {
+      ca: readFileSync(files.ca),
+      cert: readFileSync(files.cert),
+      key: readFileSync(files.key),
+    });
+    world.onEnd(() => session.destroy());
+    const goaway = jest.fn();
+    session.on('goaway', goaway);
+    await once(session, 'connect');
+    for (let ping = 0; ping < 120; ping++) {
+      await new Promise<void>((resolve, reject) => session.ping((error) => (error ? reject(error) : resolve())));
+    }
+    expect(goaway).not.toHaveBeenCalled();
+    expect(session.closed).toBe(false);
   });
 });
 

@@ -10,6 +10,8 @@ export type LinkState = 'open' | 'delayed' | 'blackHole' | 'halfOpen';
 /** A TCP link that can be broken in ways that neither end is told of. */
 export interface Link {
   readonly port: number;
+  /** How many were made over it so far. */
+  readonly connections: number;
   /** What was lost is lost: connections that lost something end when the link is opened again. */
   set(state: LinkState, delayMs?: number): void;
   close(): void;
@@ -19,6 +21,7 @@ export interface Link {
 export async function openLink(port: number): Promise<Link> {
   let state: LinkState = 'open';
   let delay = 0;
+  let connections = 0;
   const sockets = new Set<Socket>();
   const lossy = new Set<Socket>();
   const forward = (from: Socket, to: Socket, direction: 'asked' | 'answered'): void => {
@@ -34,6 +37,7 @@ export async function openLink(port: number): Promise<Link> {
     });
   };
   const server = createServer((client) => {
+    connections++;
     const target = connect(port, '127.0.0.1');
     for (const [socket, other] of [
       [client, target],
@@ -54,6 +58,9 @@ export async function openLink(port: number): Promise<Link> {
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
+    get connections() {
+      return connections;
+    },
     set: (next, delayMs = 0) => {
       state = next;
       delay = delayMs;
