@@ -48,9 +48,14 @@ export interface ConnectOptions {
 /** One channel to one service. */
 export interface Connection {
   readonly address: string;
+  /**
+   * Rejects with an AppError: UNAVAILABLE where there was no connection in time, DEADLINE_EXCEEDED where there was one and no answer, and
+   * what the answer means here otherwise.
+   */
   call<Req, Res>(method: grpc.MethodDefinition<Req, Res>, request: Req, outgoing: Outgoing): Promise<Res>;
   /** Opens a stream in both directions. It has no deadline: it lasts until one of the ends ends it. */
   open<Req, Res>(method: grpc.MethodDefinition<Req, Res>, end: StreamEnd<Res>): OpenStream<Req>;
+  /** For good: what is asked afterwards is UNAVAILABLE. */
   close(): void;
 }
 
@@ -146,9 +151,11 @@ export function connect(options: ConnectOptions): Connection {
     });
   let current = open();
   let connectingSince: number | undefined;
+  let closed = false;
 
   // A peer that accepts the connection and then says nothing leaves the channel CONNECTING for ever.
   const live = (): grpc.Client => {
+    if (closed) throw connectionClosed();
     if (current.getChannel().getConnectivityState(false) !== grpc.connectivityState.CONNECTING) {
       connectingSince = undefined;
     } else {
@@ -172,7 +179,10 @@ export function connect(options: ConnectOptions): Connection {
       return answer;
     },
     open: (method, end) => openStream(live(), method, end),
-    close: () => current.close(),
+    close: () => {
+      closed = true;
+      current.close();
+    },
   };
 }
 
@@ -197,8 +207,9 @@ function invoke<Req, Res>(
       (error, response) => {
         signal?.removeEventListener('abort', cancel);
         if (!error && response !== undefined) return resolve(response);
-        if (signal?.aborted || Date.now() >= deadline) return reject(over(signal));
-        reject(fromServiceError(error, stepName(method.path)));
+        // Whoever was connected is late; who was not, cannot be reached.
+        const late = Date.now() >= deadline && isConnected(channel);
+        reject(signal?.aborted || late ? over(signal) : fromServiceError(error, stepName(method.path)));
       },
     );
     const cancel = () => call.cancel();
@@ -227,6 +238,15 @@ function openStream<Req, Res>(
     end: () => void call.end(),
     cancel: () => call.cancel(),
   };
+}
+
+// In a process that ends: another one may answer.
+function connectionClosed(): AppError {
+  return new AppError({ code: 'UNAVAILABLE', reason: 'CLOSED', message: 'this client was closed' });
+}
+
+function isConnected(channel: grpc.Client): boolean {
+  return channel.getChannel().getConnectivityState(false) === grpc.connectivityState.READY;
 }
 
 // The reason of an aborted signal tells a deadline from a client that hung up.
