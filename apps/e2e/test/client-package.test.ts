@@ -21,6 +21,7 @@ afterAll(async () => {
 
 /** Somebody's own file: with the types that the package brings, and nothing of this repository. */
 const OWN = `
+import { inspect } from 'node:util';
 import { connectLatchkey, LatchkeyError, type Decision } from '@latchkey/client';
 
 const [key = '', workspaceId = '', address = '', ca = '', cert = '', tlsKey = ''] = process.argv.slice(2);
@@ -30,7 +31,8 @@ async function main(): Promise<void> {
   const decision: Decision = await latchkey.authorize({ key, permission: 'projects:read', workspaceId });
   const refused = await latchkey.authorize({ key, permission: '' }).catch((error: unknown) => error);
   const code = refused instanceof LatchkeyError ? refused.code : 'not typed';
-  console.log(JSON.stringify({ allowed: decision.allowed, source: decision.source, code }));
+  const [logged = ''] = inspect(refused).split(':');
+  console.log(JSON.stringify({ allowed: decision.allowed, source: decision.source, code, named: String(refused).split(':')[0], logged }));
   await latchkey.close();
 }
 void main();
@@ -68,5 +70,11 @@ test('the published package holds all that it needs: its types compile, and it d
   const { ca, cert, key } = suite.tls();
   const given = [secret, tenant.workspaceId, suite.addresses.key, ca, cert, key];
   const { stdout } = await run(process.execPath, ['own.js', ...given], { cwd: dir });
-  expect(JSON.parse(stdout)).toEqual({ allowed: true, source: 'memory', code: 'INVALID_ARGUMENT' });
+  expect(JSON.parse(stdout)).toEqual({
+    allowed: true,
+    source: 'memory',
+    code: 'INVALID_ARGUMENT',
+    named: 'LatchkeyError',
+    logged: 'LatchkeyError',
+  });
 });

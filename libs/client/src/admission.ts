@@ -1,4 +1,4 @@
-import { AppError } from '@latchkey/service';
+import { LatchkeyError } from '@latchkey/service';
 import { type Decision, type Question } from './answer';
 import { type LatchkeyClient } from './client';
 
@@ -31,7 +31,7 @@ export async function admit<From>(
   required: PermissionRule<From>,
   { key, from, remembered, signal }: { key: string | undefined; from: From; remembered: object; signal?: AbortSignal },
 ): Promise<void> {
-  if (!key) throw new AppError({ code: 'UNAUTHENTICATED', reason: 'KEY_REQUIRED', message: 'a key is required' });
+  if (!key) throw new LatchkeyError({ code: 'UNAUTHENTICATED', reason: 'KEY_REQUIRED', message: 'a key is required' });
   const question: Question = {
     key,
     permission: required.permission,
@@ -43,7 +43,7 @@ export async function admit<From>(
   decisions.set(remembered, decision);
 }
 
-function refusal({ reason }: Decision, { permission, workspaceId = '', organizationId = '' }: Question): AppError {
+function refusal({ reason }: Decision, { permission, workspaceId = '', organizationId = '' }: Question): LatchkeyError {
   const place = {
     ...(workspaceId && { workspace_id: workspaceId }),
     ...(organizationId && { organization_id: organizationId }),
@@ -51,25 +51,25 @@ function refusal({ reason }: Decision, { permission, workspaceId = '', organizat
   switch (reason) {
     case 'PERMISSION_MISSING':
     case 'UNKNOWN_PERMISSION':
-      return new AppError({
+      return new LatchkeyError({
         code: 'PERMISSION_DENIED',
         reason,
         message: `the permission ${permission} is missing`,
         metadata: { permission, ...place },
       });
     case 'PRINCIPAL_SUSPENDED':
-      return new AppError({ code: 'PERMISSION_DENIED', reason, message: 'the member is suspended' });
+      return new LatchkeyError({ code: 'PERMISSION_DENIED', reason, message: 'the member is suspended' });
     case 'WORKSPACE_NOT_FOUND':
     case 'WRONG_ORGANIZATION':
-      return new AppError({ code: 'NOT_FOUND', reason, message: 'no such place for this key', metadata: place });
+      return new LatchkeyError({ code: 'NOT_FOUND', reason, message: 'no such place for this key', metadata: place });
     case 'SCOPE_REQUIRED':
-      return new AppError({
+      return new LatchkeyError({
         code: 'INVALID_ARGUMENT',
         reason,
         message: `the request does not say where ${permission} is asked for`,
         metadata: { permission },
       });
     default:
-      return new AppError({ code: 'UNAUTHENTICATED', reason, message: 'the key is not accepted' });
+      return new LatchkeyError({ code: 'UNAUTHENTICATED', reason, message: 'the key is not accepted' });
   }
 }

@@ -1,6 +1,6 @@
 import { type Verdict } from '@latchkey/facts';
 import { keyV1 } from '@latchkey/proto';
-import { AppError, type Principal } from '@latchkey/service';
+import { LatchkeyError, type Principal } from '@latchkey/service';
 
 /** May the holder of this key do this, here? */
 export interface Question {
@@ -40,7 +40,7 @@ export function fromVerdict({ allowed, reason, decisionId, principal, legacySuns
   };
 }
 
-/** @throws AppError INTERNAL for an answer that contradicts itself */
+/** @throws LatchkeyError INTERNAL for an answer that contradicts itself */
 export function fromResponse(response: keyV1.AuthorizeResponse): Decision {
   const { allowed, decisionId, principal, legacy } = response;
   return {
@@ -55,11 +55,11 @@ export function fromResponse(response: keyV1.AuthorizeResponse): Decision {
 
 /**
  * Why key has answered so, by its name in the contract without the prefix.
- * @throws AppError INTERNAL where `allowed` and the reason do not say the same: such an answer is none
+ * @throws LatchkeyError INTERNAL where `allowed` and the reason do not say the same: such an answer is none
  */
 export function reasonOf({ allowed, reason }: Pick<keyV1.AuthorizeResponse, 'allowed' | 'reason'>): Decision['reason'] {
   if (allowed !== (reason === keyV1.DecisionReason.ALLOWED)) {
-    throw new AppError({
+    throw new LatchkeyError({
       code: 'INTERNAL',
       reason: 'INTERNAL',
       message: `key answered allowed: ${allowed} with the reason ${reason}`,

@@ -2,10 +2,10 @@ import { type CacheLimits } from '@latchkey/coherence/sans-io';
 import { judge, type Judge, plainlyFits, Usage, type Verdict } from '@latchkey/facts';
 import { keyV1 } from '@latchkey/proto';
 import {
-  AppError,
   client,
   connect,
   deadlineExceeded,
+  LatchkeyError,
   type Outgoing,
   type PromisedClient,
   type TlsFiles,
@@ -53,8 +53,7 @@ export type BatchResult =
  * Thrown where there is no answer; nothing was allowed then. `code` is the gRPC status, `reason` one word of it, `retryAfterMs` when a
  * repeat makes sense, `violations` what is wrong with the question.
  */
-export { AppError as LatchkeyError };
-type LatchkeyError = AppError;
+export { LatchkeyError };
 
 const MEMORY: CacheLimits = { entitiesPerKind: 200_000, unknown: 100_000 };
 const DEADLINE_MS = 2_000;
@@ -209,7 +208,7 @@ export class LatchkeyClient {
   }
 }
 
-/** @throws AppError DEADLINE_EXCEEDED, after which nobody waits for what was found */
+/** @throws LatchkeyError DEADLINE_EXCEEDED, after which nobody waits for what was found */
 async function untilLate(found: Verdict | Promise<Verdict>, { deadline, signal }: Outgoing): Promise<Verdict> {
   if (!(found instanceof Promise)) return found;
   let end: () => void = () => undefined;
@@ -234,17 +233,18 @@ function resultOf(result: keyV1.BatchAuthorizeResult | undefined): BatchResult {
   if (outcome?.$case === 'response') return { ok: true, decision: fromResponse(outcome.value) };
   if (outcome === undefined) return { ok: false, error: unanswered() };
   const { reason, message, violations } = outcome.value;
-  return { ok: false, error: new AppError({ code: 'INVALID_ARGUMENT', reason, message, violations }) };
+  return { ok: false, error: new LatchkeyError({ code: 'INVALID_ARGUMENT', reason, message, violations }) };
 }
 
-export const isUnavailable = (error: unknown): boolean => error instanceof AppError && error.code === 'UNAVAILABLE';
+export const isUnavailable = (error: unknown): boolean =>
+  error instanceof LatchkeyError && error.code === 'UNAVAILABLE';
 
-function unanswered(): AppError {
-  return new AppError({ code: 'INTERNAL', reason: 'UNANSWERED', message: 'key gave no answer to this question' });
+function unanswered(): LatchkeyError {
+  return new LatchkeyError({ code: 'INTERNAL', reason: 'UNANSWERED', message: 'key gave no answer to this question' });
 }
 
-function notLeased(): AppError {
-  return new AppError({
+function notLeased(): LatchkeyError {
+  return new LatchkeyError({
     code: 'UNAVAILABLE',
     reason: 'NO_LEASE',
     message: 'no replica of key lends the right to answer from memory yet',

@@ -1,5 +1,5 @@
 import * as grpc from '@grpc/grpc-js';
-import { AppError, bearerOf, toAppError, toStatus } from '@latchkey/service';
+import { bearerOf, LatchkeyError, toAppError, toStatus } from '@latchkey/service';
 import { admit, type PermissionRule } from './admission';
 import { type LatchkeyClient } from './client';
 
@@ -76,8 +76,8 @@ function bearerIn(metadata: grpc.Metadata): string | undefined {
   return values.length === 1 ? bearerOf(String(values[0])) : undefined;
 }
 
-function noRule(path: string): AppError {
-  return new AppError({
+function noRule(path: string): LatchkeyError {
+  return new LatchkeyError({
     code: 'PERMISSION_DENIED',
     reason: 'NO_RULE',
     message: 'nobody may call this method: it has no rule',

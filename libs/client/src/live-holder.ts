@@ -15,7 +15,7 @@ import {
 } from '@latchkey/coherence/sans-io';
 import { heardBelow, type KeyUse, type Memory, minuteOf, SharedIds, upMessage, type Value } from '@latchkey/facts';
 import { keyV1 } from '@latchkey/proto';
-import { type AppError, type Connection, type OpenStream } from '@latchkey/service';
+import { type Connection, type LatchkeyError, type OpenStream } from '@latchkey/service';
 
 export interface LiveHolderOptions {
   readonly connection: Pick<Connection, 'open'>;
@@ -28,7 +28,7 @@ export interface LiveHolderOptions {
 export type HolderChange =
   | { readonly what: 'leased' | 'lost' }
   /** Another attempt follows. */
-  | { readonly what: 'refused'; readonly error: AppError };
+  | { readonly what: 'refused'; readonly error: LatchkeyError };
 
 /** Whoever waits for a fact, for so long. */
 interface Waiter {
@@ -101,7 +101,7 @@ export class LiveHolder implements Memory {
     return Boolean(this.#holder.cache.byHash(hash));
   }
 
-  /** @throws AppError UNAVAILABLE, without a sub-lease or when facts cannot be read; always by a promise */
+  /** @throws LatchkeyError UNAVAILABLE, without a sub-lease or when facts cannot be read; always by a promise */
   check<A>(evaluate: Evaluate<Value, A>): A | Promise<A> {
     return checking(this.#deciding, evaluate);
   }
@@ -194,7 +194,7 @@ export class LiveHolder implements Memory {
     this.#lose(stream);
   }
 
-  #ended(stream: OpenStream<keyV1.WatchGrantsRequest>, error: AppError | undefined): void {
+  #ended(stream: OpenStream<keyV1.WatchGrantsRequest>, error: LatchkeyError | undefined): void {
     if (this.#stream !== stream) return;
     if (error) this.#options.onChange?.({ what: 'refused', error });
     this.#lose(stream);

@@ -1,5 +1,5 @@
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type AppError, bearerOf, toAppError } from '@latchkey/service';
+import { bearerOf, type LatchkeyError, toAppError } from '@latchkey/service';
 import { admit, type PermissionRule } from './admission';
 import { type LatchkeyClient } from './client';
 
@@ -59,7 +59,7 @@ function keyIn({ authorization, 'x-api-key': apiKey }: IncomingHttpHeaders): str
   return bearerOf(authorization) ?? (typeof apiKey === 'string' ? apiKey : undefined);
 }
 
-const STATUS: Partial<Record<AppError['code'], number>> = {
+const STATUS: Partial<Record<LatchkeyError['code'], number>> = {
   INVALID_ARGUMENT: 400,
   UNAUTHENTICATED: 401,
   PERMISSION_DENIED: 403,
@@ -69,7 +69,7 @@ const STATUS: Partial<Record<AppError['code'], number>> = {
   DEADLINE_EXCEEDED: 504,
 };
 
-function refusalOf({ code, reason, message, metadata, retryAfterMs }: AppError): {
+function refusalOf({ code, reason, message, metadata, retryAfterMs }: LatchkeyError): {
   status: number;
   headers: Record<string, string>;
   body: { error: { code: string; reason: string; message: string; metadata?: unknown } };

@@ -41,9 +41,12 @@ export interface AppErrorOptions {
   readonly cause?: unknown;
 }
 
-/** An error that is an answer: the only kind whose words reach the caller. */
-export class AppError extends Error {
-  override readonly name = 'AppError';
+/**
+ * An error that is an answer: the only kind whose words reach the caller. Called as the SDK's users and the readers of logs know it;
+ * the services, whose own it is, say AppError.
+ */
+export class LatchkeyError extends Error {
+  override readonly name = 'LatchkeyError';
   readonly code: Code;
   readonly reason: string;
   readonly metadata: Readonly<Record<string, string>>;
@@ -60,15 +63,17 @@ export class AppError extends Error {
   }
 }
 
+export { LatchkeyError as AppError };
+
 const DEFAULT_RETRY_MS = 500;
 
-export function internal(cause: unknown): AppError {
-  return new AppError({ code: 'INTERNAL', reason: 'INTERNAL', message: 'internal error', cause });
+export function internal(cause: unknown): LatchkeyError {
+  return new LatchkeyError({ code: 'INTERNAL', reason: 'INTERNAL', message: 'internal error', cause });
 }
 
-export function invalid(violations: readonly FieldViolation[]): AppError {
+export function invalid(violations: readonly FieldViolation[]): LatchkeyError {
   const fields = [...new Set(violations.map((v) => v.field))];
-  return new AppError({
+  return new LatchkeyError({
     code: 'INVALID_ARGUMENT',
     reason: 'INVALID_REQUEST',
     // A repeated field can break a rule many times; the sentence stays one that can be read.
@@ -78,13 +83,13 @@ export function invalid(violations: readonly FieldViolation[]): AppError {
 }
 
 /**
- * What an error means to the caller. An AppError is its own answer; a store or queue that cannot be reached is UNAVAILABLE;
+ * What an error means to the caller. An LatchkeyError is its own answer; a store or queue that cannot be reached is UNAVAILABLE;
  * everything else is a fault of ours, whose text and code (MongoDB's 11000 is an integer too) say nothing to anybody outside.
  */
-export function toAppError(error: unknown): AppError {
-  if (error instanceof AppError) return error;
+export function toAppError(error: unknown): LatchkeyError {
+  if (error instanceof LatchkeyError) return error;
   if (unreachable(error)) {
-    return new AppError({
+    return new LatchkeyError({
       code: 'UNAVAILABLE',
       reason: 'DEPENDENCY_UNAVAILABLE',
       message: 'a dependency cannot be reached at the moment',

@@ -1,5 +1,5 @@
 // What any RPC server needs that is not domain.
-export { AppError, type AppErrorOptions, type Code, type FieldViolation, toAppError } from './errors';
+export { AppError, type AppErrorOptions, type Code, type FieldViolation, LatchkeyError, toAppError } from './errors';
 export { isRefusal } from './client-errors';
 export { ERROR_DOMAIN, fromStatus, toStatus } from './status';
 export {

@@ -45,7 +45,7 @@ describe('the log', () => {
     });
     expect(JSON.parse(text)).toMatchObject({
       level: 'error',
-      err: { type: 'AppError', code: 'ABORTED', reason: 'STALE', cause: { message: 'the root' } },
+      err: { type: 'LatchkeyError', code: 'ABORTED', reason: 'STALE', cause: { message: 'the root' } },
     });
   });
 });
