@@ -10,8 +10,10 @@ export type LinkState = 'open' | 'delayed' | 'blackHole' | 'halfOpen';
 /** A TCP link that can be broken in ways that neither end is told of. */
 export interface Link {
   readonly port: number;
-  /** How many were made over it so far. */
+  /** How many connections were made over it so far. */
   readonly connections: number;
+  /** How many of them are open. */
+  readonly open: number;
   /** What was lost is lost: connections that lost something end when the link is opened again. */
   set(state: LinkState, delayMs?: number): void;
   close(): void;
@@ -60,6 +62,9 @@ export async function openLink(port: number): Promise<Link> {
     port: (server.address() as AddressInfo).port,
     get connections() {
       return connections;
+    },
+    get open() {
+      return sockets.size / 2;
     },
     set: (next, delayMs = 0) => {
       state = next;
