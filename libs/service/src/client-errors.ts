@@ -36,7 +36,7 @@ export function fromServiceError(error: ServiceError | null, callee: string): Ap
   const { info } = received;
   const explained = info !== undefined && DOMAIN_CODES.has(name) && !OUR_FAULT.has(info.reason);
   if (explained) return passedOn(name as Code, error.details, received);
-  if (TRANSIENT.has(name)) {
+  if (TRANSIENT.has(name) || lostConnection(name, error.details)) {
     return new AppError({
       code: 'UNAVAILABLE',
       reason: 'DEPENDENCY_UNAVAILABLE',
@@ -46,6 +46,14 @@ export function fromServiceError(error: ServiceError | null, callee: string): Ap
     });
   }
   return internal(new Error(`${callee} answered ${name}: ${error.details}`, { cause: error }));
+}
+
+/**
+ * Whether the connection broke beneath a call, as when a server has closed it because of too many resets. grpc-js 1.14.7 calls that
+ * INTERNAL, in words that have a test.
+ */
+function lostConnection(name: string, details: string): boolean {
+  return name === 'INTERNAL' && details.includes('triggered by internal client error');
 }
 
 /** Whether another service has said a definite no, which no repeat will change. */

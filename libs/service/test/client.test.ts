@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import * as http2 from 'node:http2';
-import { createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { identityV1 } from '@latchkey/proto';
 import {
@@ -184,6 +184,23 @@ describe('what an error of another service means', () => {
     attempts = 0;
     await refusal(troubled.getWorkspaceFact(FACT, within(5_000)));
     expect(attempts).toBeGreaterThan(1);
+  });
+
+  test('that its connection was closed beneath the call is UNAVAILABLE, with a retry hint', async () => {
+    const files = world.pki.files('server');
+    const [ca, cert, key] = [readFileSync(files.ca), readFileSync(files.cert), readFileSync(files.key)];
+    const breaking = http2.createSecureServer({ ca, cert, key, requestCert: true });
+    // What nghttp2 does to a client that resets too many streams.
+    breaking.on('stream', ({ session }) => session?.goaway(http2.constants.NGHTTP2_INTERNAL_ERROR));
+    breaking.listen(0, 'localhost');
+    await once(breaking, 'listening');
+    world.onEnd(() => void breaking.close());
+    const broken = factsOver(open(`localhost:${(breaking.address() as AddressInfo).port}`));
+    expect(await refusal(broken.getWorkspaceFact(FACT, within(5_000)))).toMatchObject({
+      code: 'UNAVAILABLE',
+      reason: 'DEPENDENCY_UNAVAILABLE',
+      retryAfterMs: 500,
+    });
   });
 
   test('our own deadline is DEADLINE_EXCEEDED, also when it has passed before the call', async () => {
