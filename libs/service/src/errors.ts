@@ -41,10 +41,7 @@ export interface AppErrorOptions {
   readonly cause?: unknown;
 }
 
-/**
- * An error that is an answer: the only kind whose words reach the caller. Called as the SDK's users and the readers of logs know it;
- * the services, whose own it is, say AppError.
- */
+/** An error that is an answer: the only kind whose words reach the caller. */
 export class LatchkeyError extends Error {
   override readonly name = 'LatchkeyError';
   readonly code: Code;
@@ -63,6 +60,7 @@ export class LatchkeyError extends Error {
   }
 }
 
+// Its own name is what users of the SDK and readers of logs see; the code of the services calls it theirs.
 export { LatchkeyError as AppError };
 
 const DEFAULT_RETRY_MS = 500;
