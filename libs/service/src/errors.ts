@@ -81,7 +81,7 @@ export function invalid(violations: readonly FieldViolation[]): LatchkeyError {
 }
 
 /**
- * What an error means to the caller. An LatchkeyError is its own answer; a store or queue that cannot be reached is UNAVAILABLE;
+ * What an error means to the caller. A LatchkeyError is its own answer; a store or queue that cannot be reached is UNAVAILABLE;
  * everything else is a fault of ours, whose text and code (MongoDB's 11000 is an integer too) say nothing to anybody outside.
  */
 export function toAppError(error: unknown): LatchkeyError {
