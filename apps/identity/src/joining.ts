@@ -51,10 +51,10 @@ export function joiningOf(payload: OutboxPayload): Joining {
 export async function finishJoining(deps: Deps, joining: Joining, ctx: CallContext): Promise<MemberRow> {
   const { organizationId, memberId } = joining;
   const before = await deps.members.find(organizationId, memberId);
-  if (before?.state === 'JOINING') {
-    const refusal = await bind(deps, joining, ctx);
-    await (refusal ? abandon(deps, joining, refusal, ctx) : activate(deps, joining, ctx));
-  }
+  const refusal = before?.state === 'JOINING' ? await bind(deps, joining, ctx) : undefined;
+  if (refusal) await abandon(deps, joining, refusal, ctx);
+  // Also one that is ACTIVE: whoever made it so may have died before everybody knew.
+  else if (before?.state === 'JOINING' || before?.state === 'ACTIVE') await activate(deps, joining, ctx);
   const after = await deps.members.find(organizationId, memberId);
   if (!after) throw memberNotFound(memberId);
   if (after.refusal) throw new AppError(after.refusal);
@@ -81,6 +81,8 @@ async function activate(deps: Deps, joining: Joining, ctx: CallContext): Promise
   const { organizationId, memberId, userId, grantedBy } = joining;
   const founding = grantedBy === '';
   const outcome = await step<AppError | MemberRow['state'] | undefined>(deps, ctx, async (tx) => {
+    tx.changed('member', memberId, [membershipHash(organizationId, userId)]);
+    if (founding) tx.changed('organization', organizationId);
     const member = await deps.members.find(organizationId, memberId, tx.session);
     if (member?.state !== 'JOINING') {
       await tx.settle(JOINING, memberId);
@@ -91,11 +93,7 @@ async function activate(deps: Deps, joining: Joining, ctx: CallContext): Promise
     if (organization?.state !== (founding ? 'CREATING' : 'ACTIVE'))
       return tx.unchanged(organizationNotFound(organizationId));
     if (!(await deps.users.touch(userId, tx.session))) return tx.unchanged(userNotFound(userId));
-    if (founding) {
-      tx.changed('organization', organizationId);
-      await deps.organizations.conclude(organizationId, 'ACTIVE', tx.session);
-    }
-    tx.changed('member', memberId, [membershipHash(organizationId, userId)]);
+    if (founding) await deps.organizations.conclude(organizationId, 'ACTIVE', tx.session);
     await deps.members.activate(memberId, tx.session);
     await tx.settle(JOINING, memberId);
     return tx.audited('ACTIVE', ...endOf(joining));

@@ -34,14 +34,26 @@ export function withoutRequestId<C extends CallContext>(ctx: C): C {
  * @throws AppError the refusal, also on a repeat; UNAVAILABLE while it is undecided, then the outbox goes on
  */
 export async function bindServiceAccount(deps: FollowUpDeps, keyId: string, ctx: CallContext): Promise<void> {
-  const { mutations, keys, bindings } = deps;
+  const { mutations, keys } = deps;
   const record = await keys.findById(keyId);
   if (record === undefined) throw keyGone(keyId);
   if (record.refusal) throw new AppError(record.refusal);
-  if (record.state !== 'PENDING') return;
+  if (record.state === 'PENDING') await bindRoles(deps, record, ctx);
+  const { organizationId } = record;
+  await mutations.run(withoutRequestId(ctx), keyV1.DeleteServiceKeyResponse, async (tx) => {
+    // An imported key may be remembered as unknown: somebody may have presented it before.
+    tx.changed('key', keyId, hashesOf(record));
+    await tx.settle(BINDING, keyId);
+    // Its twin, call or relay, may have been quicker, and may have died before everybody knew.
+    if (!(await keys.activate(keyId, tx.session))) return tx.unchanged({});
+    return tx.audited({}, { organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] });
+  });
+}
+
+async function bindRoles(deps: FollowUpDeps, record: KeyRecord, ctx: CallContext): Promise<void> {
   const { organizationId, principalId, workspaceIds, roleId } = record;
   try {
-    await bindings.bindPrincipal(
+    await deps.bindings.bindPrincipal(
       {
         organizationId,
         principalId,
@@ -56,14 +68,6 @@ export async function bindServiceAccount(deps: FollowUpDeps, keyId: string, ctx:
     await takeBack(deps, record, error, ctx);
     throw error;
   }
-  await mutations.run(withoutRequestId(ctx), keyV1.DeleteServiceKeyResponse, async (tx) => {
-    // An imported key may be remembered as unknown: somebody may have presented it before.
-    tx.changed('key', keyId, hashesOf(record));
-    await tx.settle(BINDING, keyId);
-    // Its twin, call or relay, may have been quicker.
-    if (!(await keys.activate(keyId, tx.session))) return tx.unchanged({});
-    return tx.audited({}, { organizationId, object: { kind: 'key', id: keyId }, changed: ['state'] });
-  });
 }
 
 /** Takes away the roles of an account whose key is revoked. Idempotent. */

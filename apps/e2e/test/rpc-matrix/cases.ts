@@ -191,7 +191,12 @@ export const IDENTITY_CASES: RpcCase[] = [
     rpc: 'identity.v1.UserService/DeleteUser',
     ...OPS,
     request: async ({ api }) => ({ userId: (await newUser(api)).userId }),
-    leaves: { kind: 'user', object: 'userId', changed: [['email', 'state']] },
+    leaves: {
+      request: async ({ api, tenant }) => ({ userId: (await newMember(api, tenant)).userId }),
+      kind: 'user',
+      object: 'userId',
+      changed: [['email', 'state']],
+    },
   },
   {
     rpc: 'identity.v1.MemberService/AddMember',

@@ -36,8 +36,9 @@ export interface World {
   secret: string;
 }
 
-export async function buildWorld(): Promise<World> {
-  const suite = await startTestSuite({ callers: ['stranger'] });
+/** @param env of every service */
+export async function buildWorld(env: Record<string, string> = {}): Promise<World> {
+  const suite = await startTestSuite({ callers: ['stranger'], env: { all: env } });
   try {
     const { api } = suite;
     const tenant = await newTenant(api);

@@ -53,8 +53,8 @@ export const importLegacyKeys =
       }
       return tx.audited({ keyIds }, ...created.map(({ _id: id }) => ({ organizationId, object: { kind: 'key', id } })));
     });
-    // One after the other: all of them write the same organization's bindings. Those that are bound already cost a read; a
-    // repeat thus resumes where the first attempt died.
+    // One after the other: all of them write the same organization's bindings. Those that are bound already, too: a repeat resumes
+    // where the first attempt died, also where that was before everybody knew.
     for (const keyId of new Set(answer.keyIds)) await bindServiceAccount(deps, keyId, ctx);
     return answer;
   };

@@ -3,6 +3,7 @@ import { type PrincipalContext } from '@latchkey/service';
 import { type Deps } from '../deps';
 import { keyNotFound, staleEtag, updateInProgress } from '../errors';
 import { etagOf, serviceKey, versionOf } from '../key';
+import { keyDelta } from '../key-delta';
 import { finishRoleChange, ROLE_CHANGE } from '../role-change';
 
 export const updateServiceKey =
@@ -11,6 +12,7 @@ export const updateServiceKey =
     const { mutations, keys } = deps;
     const { organizationId, keyId, etag } = request;
     const { answer } = await mutations.run(ctx, keyV1.UpdateServiceKeyResponse, async (tx) => {
+      tx.changed('key', keyId);
       const key = await keys.findServiceKey(organizationId, keyId, tx.session);
       if (!key) throw keyNotFound(keyId);
       if (etag !== '' && etag !== etagOf(key)) throw staleEtag();
@@ -22,11 +24,14 @@ export const updateServiceKey =
       if (changed.length === 0) return tx.unchanged({ key: serviceKey(key, tx.now) });
       const change = { organizationId, object: { kind: 'key', id: keyId }, changed };
       if (roleId === key.roleId) {
-        return tx.audited({ key: serviceKey(await keys.change(keyId, { name }, tx.session), tx.now) }, change);
+        const renamed = await keys.change(keyId, { name }, tx.session);
+        tx.renewed('key', keyId, keyDelta(renamed, []));
+        return tx.audited({ key: serviceKey(renamed, tx.now) }, change);
       }
       const version = versionOf(key) + 1;
       const roleChange = { version, roleId, name, grantedBy: ctx.principal.principalId };
       const intended = await keys.change(keyId, { roleChange }, tx.session);
+      tx.renewed('key', keyId, keyDelta(intended, []));
       tx.enqueue({ kind: ROLE_CHANGE, key: keyId, payload: {}, delayMs: deps.followUpDelayMs });
       return tx.audited({ key: serviceKey(intended, tx.now) }, change);
     });

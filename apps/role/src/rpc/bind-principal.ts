@@ -30,17 +30,13 @@ export const bindPrincipal =
     const { organizationId, principalId, grantedBy } = request;
     const wanted = wantedBinding(request);
     const existing = await deps.bindings.find(principalId);
-    if (existing) {
-      const binding = toProtoBinding(assertSame(existing, organizationId));
-      await assertWorkspacesActive(deps, wanted, ctx);
-      return { binding };
-    }
+    if (existing) assertSame(existing, organizationId);
     await assertWorkspacesActive(deps, wanted, ctx);
     const delegated = isServiceAccount(wanted) && (await delegatesServiceKeys(deps, organizationId, ctx));
 
     const { answer } = await deps.mutations.run(ctx, roleV1.BindPrincipalResponse, async (tx) => {
       tx.changed('binding', principalId);
-      // A repeat of this very call, from a relay, may have been quicker.
+      // A repeat, or this very call made by a relay, which may have been quicker.
       const twin = await deps.bindings.find(principalId, tx.session);
       if (twin) return tx.unchanged({ binding: toProtoBinding(assertSame(twin, organizationId)) });
       const catalogue = await deps.catalogues.read(tx.session);

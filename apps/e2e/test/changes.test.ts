@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { type As, CallError, newMember, newTenant, newToken, readAllDocuments } from '@latchkey/testing';
 import { IDENTITY_CASES, KEY_CASES, type Leaves, ROLE_CASES, type RpcCase } from './rpc-matrix/cases';
 import { CONTRACT_CHANGES, openMethod } from './rpc-matrix/contract';
@@ -12,9 +13,30 @@ const CHANGES = CASES.flatMap((entry): [string, RpcCase, Leaves][] =>
 );
 const serviceOf = (rpc: string): Service => rpc.slice(0, rpc.indexOf('.')) as Service;
 
+/** Of what they change, nothing was in anybody's memory that could be decided from. */
+const NOT_REMEMBERED = new Set([
+  // Its id, or its secret, is new.
+  'identity.v1.WorkspaceService/CreateWorkspace',
+  'identity.v1.UserService/CreateUser',
+  'role.v1.RoleService/CreateRole',
+  'key.v1.PersonalTokenService/CreatePersonalToken',
+  // No part of any decision.
+  'identity.v1.DeletionService/RetryDeletion',
+  'identity.v1.DeletionService/CompleteDeletion',
+  'role.v1.BindingService/CloseSeat',
+  'role.v1.BindingService/ReopenSeat',
+  // The tombstone of the member or the workspace refuses already, and was told.
+  'role.v1.BindingService/RemoveWorkspace',
+  'key.v1.ServiceKeyService/RemoveWorkspace',
+  'key.v1.PersonalTokenService/RevokeMemberTokens',
+]);
+/** Whoever repeats it is refused by the guard, as one who is no member, and is told nothing of the change. */
+const GUARDED_AFTERWARDS = 'identity.v1.MemberService/LeaveOrganization';
+
 let world: World;
 beforeAll(async () => {
-  world = await buildWorld();
+  // Services log what they tell replicas.
+  world = await buildWorld({ LATCHKEY_LOG_LEVEL: 'debug' });
   // What it would do at its own time is asked for here, call by call.
   await world.suite.processes.worker.stop();
 }, 120_000);
@@ -29,6 +51,15 @@ async function trailOf(rpc: string, since: Date): Promise<Record<string, unknown
     .sort((a, b) => (a._id < b._id ? -1 : 1))
     .map(({ _id, ...rest }) => rest);
 }
+
+/** What a service has told everybody's memory since it had logged so much. */
+function toldSince(service: Service, position: number): Set<string> {
+  const lines = readFileSync(world.suite.processes[service].logFile, 'utf8').slice(position).split('\n');
+  const announced = lines.filter((line) => line.includes('"msg":"announced"'));
+  return new Set(announced.flatMap((line) => (JSON.parse(line) as { events: string[] }).events));
+}
+
+const loggedBy = (service: Service): number => readFileSync(world.suite.processes[service].logFile, 'utf8').length;
 
 const callerOf = ({ rule }: RpcCase): string => ('caller' in rule ? rule.caller : 'ops');
 const onBehalf = ({ rule }: RpcCase): As | undefined => ('caller' in rule ? undefined : world.tenant.admin.as);
@@ -105,6 +136,24 @@ describe.each(CHANGES)('%s', (rpc, entry, leaves) => {
     if (leaves.settles) await call(entry, numbered(entry, request), onBehalf(entry));
     expect(await about()).toEqual(expected);
   });
+
+  // The first attempt may have died after its commit: a repeat must not say that it is so before it is so everywhere.
+  if (!NOT_REMEMBERED.has(rpc)) {
+    test('is told to everybody, and once more by a repeat', async () => {
+      const service = serviceOf(rpc);
+      const request = numbered(entry, await (leaves.request ?? entry.request)(world));
+      const before = loggedBy(service);
+      await call(entry, request, onBehalf(entry));
+      const told = toldSince(service, before);
+      expect([...told]).not.toEqual([]);
+      if (rpc === GUARDED_AFTERWARDS) return;
+      const between = loggedBy(service);
+      await call(entry, request, onBehalf(entry)).catch((error: unknown) => {
+        if (!leaves.refusesRepeat) throw error;
+      });
+      expect([...toldSince(service, between)]).toEqual(expect.arrayContaining([...told]));
+    });
+  }
 
   const refused = refusedTry(entry);
   if (refused) {
