@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Link,
+  linkToDatabase,
   type LinkState,
-  openLink,
   type ServiceProcess,
   startRedis,
   type TestSuite,
@@ -65,7 +65,7 @@ export class Faults {
 
   /** Makes what is to be broken breakable. */
   async prepare(fault: FaultName): Promise<void> {
-    if (fault.startsWith('database')) this.#link ??= await linkToDatabase(this.#suite);
+    if (fault.startsWith('database')) this.#link ??= await linkToDatabase(this.#suite, 'key3');
   }
 
   /** Does it at random moments, once at a time, until `whether` says no; then all is mended. */
@@ -184,22 +184,4 @@ export class Faults {
     await broken();
     record.to = now();
   }
-}
-
-/** Has the last replica of key reach its database through a link that can be broken. */
-async function linkToDatabase({ database, processes }: TestSuite): Promise<Link> {
-  const uri = new URL(database.uri);
-  const link = await openLink(Number(uri.port));
-  uri.port = String(link.port);
-  // Otherwise the driver would ask who is in the replica set, and go there directly.
-  uri.searchParams.delete('replicaSet');
-  uri.searchParams.set('directConnection', 'true');
-  if (processes.key3 === undefined) throw new Error('this fault takes a third replica');
-  try {
-    await processes.key3.restart({ env: { MONGODB_URI: uri.toString() } });
-  } catch (error) {
-    link.close();
-    throw error;
-  }
-  return link;
 }

@@ -52,7 +52,7 @@ export function deletionStore(connection: Connection) {
         .lean<DeletionRow[]>();
     },
 
-    /** Counts a job that was added. */
+    /** Counts a job that was added. No change that anybody asked for, nor part of one: without a transaction. */
     async countAttempt(deletionId: string): Promise<void> {
       await deletions.updateOne({ _id: deletionId }, { $inc: { attempts: 1 } });
     },

@@ -163,8 +163,10 @@ export function keyStore(connection: Connection) {
         .lean<KeyRecord[]>();
     },
 
+    /** And counts their versions up. Decisions do not look at it: the workspace itself refuses. */
     async dropWorkspace(ids: readonly string[], workspaceId: string, session: ClientSession): Promise<void> {
-      await keys.updateMany({ _id: { $in: [...ids] } }, { $pull: { workspaceIds: workspaceId } }, { session });
+      const change = { $pull: { workspaceIds: workspaceId }, $inc: { version: 1 } };
+      await keys.updateMany({ _id: { $in: [...ids] } }, change, { session });
     },
 
     /** Whatever their state, to REVOKED: their last workspace is gone. */
