@@ -14,12 +14,9 @@ import { parseArgs } from 'node:util';
 import { ended } from '../ended';
 import { FAULTS, type FaultName } from './faults';
 import { KINDS } from './kinds';
-import { summarize } from './report';
+import { LEAST_OF_EACH, summarize } from './report';
 import { runNewEnemy } from './run';
 import { type Tallies } from './tally';
-
-/** Fewer checks of any kind from memory, or in flight at the bump, under any fault: nothing was shown. */
-const LEAST_OF_EACH = 100;
 
 const { values } = parseArgs({
   options: {

@@ -2,6 +2,9 @@ import { during, type FaultName, type FaultRecord } from './faults';
 import { describe } from './history';
 import { type Tallies, type Tally } from './tally';
 
+/** Fewer checks of any kind from memory, or in flight at the bump, under any fault: too little was shown. */
+export const LEAST_OF_EACH = 100;
+
 /** Whether a run has still to see more of a kind under a fault. */
 export function lacksCounts({ fromMemory, inFlightAtBump }: Tally, least: number): boolean {
   return Math.min(fromMemory, inFlightAtBump) < least;

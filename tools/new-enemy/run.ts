@@ -217,9 +217,11 @@ class Campaign {
     const last = race.checks.reduce((latest, { end }) => Math.max(latest, end), race.acknowledged);
     // Logs are written to the millisecond, rounded down.
     const logged = await this.#announcements.find(race.subject, race.wall, race.wall + (last - race.begun));
+    const [met] = during(this.#faults.history, race.begun, race.acknowledged);
     const judged: Judged = {
       race,
-      fault: during(this.#faults.history, race.begun, race.acknowledged)[0]?.fault ?? 'none',
+      fault: met?.fault ?? 'none',
+      faultFrom: met?.from,
       bump: logged === undefined ? undefined : race.begun + (logged - race.wall),
     };
     const found = this.#tallies.add(judged);

@@ -6,6 +6,8 @@ export interface Judged {
   readonly race: RaceRecord;
   /** What was broken while it went on: 'none' if nothing was. */
   readonly fault: FaultName;
+  /** When that began, by the one clock; undefined without one. */
+  readonly faultFrom: number | undefined;
   /** When its change was told to the replicas, by the one clock; undefined if nobody has logged it. */
   readonly bump: number | undefined;
 }
@@ -54,17 +56,19 @@ export class Tallies {
   constructor(private readonly kinds: readonly string[]) {}
 
   /** @returns what is wrong with it */
-  add({ race, fault, bump }: Judged): readonly Finding[] {
+  add({ race, fault, faultFrom = -Infinity, bump }: Judged): readonly Finding[] {
     const found = findings(race);
     const kept = this.violations.filter((violation) => violation.race.kind === race.kind).length;
     if (found.length > 0 && kept < KEPT) this.violations.push({ race, findings: found });
-    for (const [tallies, name] of [
-      [this.#byKind, race.kind],
-      [this.#byKindAndFault, `${race.kind}/${fault}`],
+    // What was answered before something broke shows nothing of it.
+    const beside = { ...race, checks: race.checks.filter(({ end }) => end >= faultFrom) };
+    for (const [tallies, name, counted] of [
+      [this.#byKind, race.kind, race],
+      [this.#byKindAndFault, `${race.kind}/${fault}`, beside],
     ] as const) {
       const tally = tallies.get(name) ?? newTally();
       tallies.set(name, tally);
-      count(tally, race, bump, found);
+      count(tally, counted, bump, found);
     }
     return found;
   }

@@ -60,8 +60,12 @@ function add(a: SeedsReport, b: SeedsReport): SeedsReport {
   };
 }
 
-/** The table to read, the line to check, and whether all is well. */
-export function summarize({ seeds, proofs }: Merged, seedsWanted: number, without?: string) {
+/** The table to read, the line to check, and whether all is well: `wanted` says what had to be run. */
+export function summarize(
+  { seeds, proofs }: Merged,
+  wanted: { readonly seeds: number; readonly proofs: number },
+  without?: string,
+) {
   const missed = proofs.filter(({ failures }) => failures.length > 0);
   const text = proofs.map(({ without, caughtBy, seedsCaught, seedsTried }) => {
     const bySeeds = `${seedsCaught} of ${seedsTried} seeds`;
@@ -81,6 +85,6 @@ export function summarize({ seeds, proofs }: Merged, seedsWanted: number, withou
     ablationsMissed: missed.map(({ without }) => without),
   };
   // Nobody accepted, nothing shown.
-  const complete = seeds.seeds === seedsWanted && seeds.accepts > 0 && proofs.length > 0;
+  const complete = seeds.seeds === wanted.seeds && seeds.accepts > 0 && proofs.length === wanted.proofs;
   return { text, verdict, good: complete && missed.length === 0 && seeds.stale === 0 && seeds.failed.length === 0 };
 }

@@ -1,12 +1,12 @@
 import { FAULTS } from '../../../tools/new-enemy/faults';
 import { KINDS } from '../../../tools/new-enemy/kinds';
-import { summarize } from '../../../tools/new-enemy/report';
+import { LEAST_OF_EACH, summarize } from '../../../tools/new-enemy/report';
 import { type NewEnemyOptions, runNewEnemy } from '../../../tools/new-enemy/run';
 
 /** The short form of `npm run new-enemy`. */
 const SHORT: NewEnemyOptions = {
   races: KINDS.length,
-  leastOfEach: 100,
+  leastOfEach: LEAST_OF_EACH,
   leastChecks: 10_000,
   kinds: KINDS,
   faults: ['none'],

@@ -55,7 +55,14 @@ function runShare([share = 0, of = 1]: number[]): void {
   const failed: number[] = [];
   let schedule: readonly string[] = [];
   for (let seed = 1 + share; seed <= Number(values.seeds); seed += of) {
-    const result = runSeed(seed, leftOut);
+    let result: ReturnType<typeof runSeed>;
+    try {
+      result = runSeed(seed, leftOut);
+    } catch (error) {
+      if (failed.length === 0) schedule = [`it throws: ${error instanceof Error ? error.stack : String(error)}`];
+      failed.push(seed);
+      continue;
+    }
     sum.seeds++;
     sum.answers += result.answers;
     sum.accepts += result.accepts;

@@ -36,6 +36,8 @@ export const removal: Row = {
         const all = askers.length * TOKENS;
         const before = await accepted();
         if (before < all) throw new Error(`${all - before} of ${all} tokens do not work before the removal`);
+        if (!(await remembers(sdk, secrets, workspaceId)))
+          throw new Error('the SDK client does not remember all of them');
         bench.log(`  all of them are in the memory of ${askers.length - 1} replicas and of an SDK client`);
         const started = performance.now();
         await api.members.removeMember({ organizationId, memberId: holder.memberId }, { as: admin.as });
@@ -97,6 +99,12 @@ async function acceptedBy(ask: Ask, secrets: readonly string[], workspaceId: str
     accepted += (await ask(questions)).filter((allowed) => allowed).length;
   }
   return accepted;
+}
+
+/** Whether it answers about all of them without asking anybody. */
+async function remembers(sdk: LatchkeyClient, secrets: readonly string[], workspaceId: string): Promise<boolean> {
+  const results = await sdk.authorizeBatch(secrets.map((key) => ({ key, permission: 'projects:read', workspaceId })));
+  return results.every((result) => result.ok && result.decision.source === 'memory');
 }
 
 /** Copies of a token's record under other ids and hashes: making them one by one would take minutes. */

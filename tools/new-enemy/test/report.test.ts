@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FaultName } from '../faults';
 import { type CheckRecord, findings, inFlight, type RaceRecord } from '../history';
-import { type Run, summarize } from '../report';
+import { LEAST_OF_EACH, type Run, summarize } from '../report';
 import { type Judged, Tallies } from '../tally';
 
 const check = (start: number, end: number, answer = 'ALLOWED', observer = 'key'): CheckRecord => ({
@@ -30,6 +30,7 @@ const race = (checks: CheckRecord[], number = 0): RaceRecord => ({
 const judged = (checks: CheckRecord[], more: Partial<Judged> = {}): Judged => ({
   race: race(checks),
   fault: 'none',
+  faultFrom: undefined,
   bump: 15,
   ...more,
 });
@@ -87,7 +88,9 @@ test('a recorded violation is found: replicas that said yes after the acknowledg
   );
   expect(found.length).toBeGreaterThan(0);
   const kinds = [recorded.kind];
-  const { verdict, good } = summarize(run([{ race: recorded, fault: 'none', bump: undefined }], { kinds }));
+  const { verdict, good } = summarize(
+    run([{ race: recorded, fault: 'none', faultFrom: undefined, bump: undefined }], { kinds }),
+  );
   expect([good, verdict.staleAccepts]).toEqual([false, found.length]);
 });
 
@@ -114,6 +117,21 @@ test('a good run is good, and says what it has seen', () => {
 const read = (checks: CheckRecord[]): CheckRecord[] => checks.map((each) => ({ ...each, fromMemory: false }));
 const only = (...answers: string[]): CheckRecord[] => GOOD.filter(({ answer }) => answers.includes(answer));
 
+/** Two on their way, one of them answered from memory. */
+const FEW_FROM_MEMORY = [check(14, 16), ...read([check(14, 16)]), check(21, 23, 'PERMISSION_MISSING')];
+
+test('with a hundred of each, no more is asked for', () => {
+  expect(summarize(run(repeated(100, judged(GOOD)), { leastOfEach: LEAST_OF_EACH })).good).toBe(true);
+  expect(summarize(run(repeated(100, judged(FEW_FROM_MEMORY)), { leastOfEach: LEAST_OF_EACH })).good).toBe(true);
+});
+
+test('what was answered before something broke shows nothing of it', () => {
+  const tallies = new Tallies(['role edited']);
+  tallies.add(judged(GOOD, { fault: 'kill', faultFrom: 10 }));
+  expect(tallies.of('role edited').fromMemory).toBe(3);
+  expect(tallies.of('role edited', 'kill').fromMemory).toBe(2);
+});
+
 test.each([
   ['that something has ended early', run([judged(GOOD)], { endedBy: new Error('the database is gone') })],
   ['with a stale accept', run([judged([...GOOD, check(21, 22)])])],
@@ -127,7 +145,8 @@ test.each([
   ],
   ['whose changes nobody announced', run([judged(GOOD, { bump: undefined })])],
   ['without any race of a kind', run([judged(GOOD)], { kinds: ['role edited', 'user deleted'] })],
-  ['with 99 on their way where 100 have to be', run(repeated(99, judged(GOOD)), { leastOfEach: 100 })],
+  ['with 99 on their way', run(repeated(99, judged(GOOD)), { leastOfEach: LEAST_OF_EACH })],
+  ['with 99 from memory', run(repeated(99, judged(FEW_FROM_MEMORY)), { leastOfEach: LEAST_OF_EACH })],
   ['that never met its fault', run(repeated(1_000, judged(GOOD)), { faults: ['none', 'kill'] })],
   ['without the barrier that shows no violation', run([judged(GOOD)], { withoutBarrier: true })],
 ])('a run %s fails', (_, history) => {
