@@ -33,6 +33,10 @@ class AuthorizationServiceStub(object):
     LATCHKEY_MISSES_BURST), look-ups of keys and other reads counted apart. One that has used them up, as a front end does that is
     flooded with invented keys, gets RESOURCE_EXHAUSTED (TOO_MANY_MISSES) with a RetryInfo for what would take another read; what is in
     memory goes on being answered, and other callers are not touched.
+
+    Errors that every RPC here has: INVALID_ARGUMENT (INVALID_REQUEST) names each malformed field and the rule that it breaks;
+    UNAUTHENTICATED (CALLER_REQUIRED) with a client certificate without one clear name, PERMISSION_DENIED (CALLER_NOT_ALLOWED) with one that is not
+    named in the rule; UNAVAILABLE with a RetryInfo while nothing may be answered; DEADLINE_EXCEEDED.
     """
 
     def __init__(self, channel):
@@ -75,12 +79,16 @@ class AuthorizationServiceServicer(object):
     LATCHKEY_MISSES_BURST), look-ups of keys and other reads counted apart. One that has used them up, as a front end does that is
     flooded with invented keys, gets RESOURCE_EXHAUSTED (TOO_MANY_MISSES) with a RetryInfo for what would take another read; what is in
     memory goes on being answered, and other callers are not touched.
+
+    Errors that every RPC here has: INVALID_ARGUMENT (INVALID_REQUEST) names each malformed field and the rule that it breaks;
+    UNAUTHENTICATED (CALLER_REQUIRED) with a client certificate without one clear name, PERMISSION_DENIED (CALLER_NOT_ALLOWED) with one that is not
+    named in the rule; UNAVAILABLE with a RetryInfo while nothing may be answered; DEADLINE_EXCEEDED.
     """
 
     def Authorize(self, request, context):
         """Answers the question. A refused key is an answer, not an error; errors are for callers' mistakes and for faults.
         Rule: called by a configured checker.
-        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above; UNAVAILABLE with a RetryInfo, while nothing may be answered.
+        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above, and those that every RPC here has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -91,7 +99,7 @@ class AuthorizationServiceServicer(object):
         question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
         Rule: called by a configured checker.
         Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES) for the whole message, if any of its questions would get that from Authorize. What was
-        read for the others stays in memory, so that a repeat gets further.
+        read for the others stays in memory, so that a repeat gets further. And those that every RPC here has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -100,7 +108,8 @@ class AuthorizationServiceServicer(object):
     def AuthorizeUser(self, request, context):
         """Answers the same question for a person whom a front end has signed in: the same chain, entered at the principal.
         Rule: called by identity or role, which guard their own RPCs with it.
-        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES); never because of invented keys, since no key is looked up here.
+        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), never because of invented keys, since no key is looked up here; and those that every
+        RPC here has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,7 +118,7 @@ class AuthorizationServiceServicer(object):
     def IntrospectKey(self, request, context):
         """Says whose a key is and whether it works, without asking what for.
         Rule: called by a configured checker.
-        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES).
+        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), and those that every RPC here has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -168,6 +177,10 @@ class AuthorizationService(object):
     LATCHKEY_MISSES_BURST), look-ups of keys and other reads counted apart. One that has used them up, as a front end does that is
     flooded with invented keys, gets RESOURCE_EXHAUSTED (TOO_MANY_MISSES) with a RetryInfo for what would take another read; what is in
     memory goes on being answered, and other callers are not touched.
+
+    Errors that every RPC here has: INVALID_ARGUMENT (INVALID_REQUEST) names each malformed field and the rule that it breaks;
+    UNAUTHENTICATED (CALLER_REQUIRED) with a client certificate without one clear name, PERMISSION_DENIED (CALLER_NOT_ALLOWED) with one that is not
+    named in the rule; UNAVAILABLE with a RetryInfo while nothing may be answered; DEADLINE_EXCEEDED.
     """
 
     @staticmethod

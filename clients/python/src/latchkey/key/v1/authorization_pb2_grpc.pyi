@@ -34,6 +34,10 @@ class AuthorizationServiceStub:
     LATCHKEY_MISSES_BURST), look-ups of keys and other reads counted apart. One that has used them up, as a front end does that is
     flooded with invented keys, gets RESOURCE_EXHAUSTED (TOO_MANY_MISSES) with a RetryInfo for what would take another read; what is in
     memory goes on being answered, and other callers are not touched.
+
+    Errors that every RPC here has: INVALID_ARGUMENT (INVALID_REQUEST) names each malformed field and the rule that it breaks;
+    UNAUTHENTICATED (CALLER_REQUIRED) with a client certificate without one clear name, PERMISSION_DENIED (CALLER_NOT_ALLOWED) with one that is not
+    named in the rule; UNAVAILABLE with a RetryInfo while nothing may be answered; DEADLINE_EXCEEDED.
     """
 
     @_typing.overload
@@ -43,24 +47,25 @@ class AuthorizationServiceStub:
     Authorize: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.AuthorizeRequest, _authorization_pb2.AuthorizeResponse]
     """Answers the question. A refused key is an answer, not an error; errors are for callers' mistakes and for faults.
     Rule: called by a configured checker.
-    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above; UNAVAILABLE with a RetryInfo, while nothing may be answered.
+    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above, and those that every RPC here has.
     """
     BatchAuthorize: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.BatchAuthorizeRequest, _authorization_pb2.BatchAuthorizeResponse]
     """Answers many questions in one message, each as Authorize would, about facts that are read once for all of them. A malformed
     question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
     Rule: called by a configured checker.
     Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES) for the whole message, if any of its questions would get that from Authorize. What was
-    read for the others stays in memory, so that a repeat gets further.
+    read for the others stays in memory, so that a repeat gets further. And those that every RPC here has.
     """
     AuthorizeUser: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.AuthorizeUserRequest, _authorization_pb2.AuthorizeUserResponse]
     """Answers the same question for a person whom a front end has signed in: the same chain, entered at the principal.
     Rule: called by identity or role, which guard their own RPCs with it.
-    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES); never because of invented keys, since no key is looked up here.
+    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), never because of invented keys, since no key is looked up here; and those that every
+    RPC here has.
     """
     IntrospectKey: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.IntrospectKeyRequest, _authorization_pb2.IntrospectKeyResponse]
     """Says whose a key is and whether it works, without asking what for.
     Rule: called by a configured checker.
-    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES).
+    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), and those that every RPC here has.
     """
     WatchGrants: _grpc.StreamStreamMultiCallable[_grants_pb2.WatchGrantsRequest, _grants_pb2.WatchGrantsResponse]
     """Lets a process answer from its own memory: the stream brings it the facts of decisions, tells it when to forget them, and
@@ -77,30 +82,35 @@ class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
     LATCHKEY_MISSES_BURST), look-ups of keys and other reads counted apart. One that has used them up, as a front end does that is
     flooded with invented keys, gets RESOURCE_EXHAUSTED (TOO_MANY_MISSES) with a RetryInfo for what would take another read; what is in
     memory goes on being answered, and other callers are not touched.
+
+    Errors that every RPC here has: INVALID_ARGUMENT (INVALID_REQUEST) names each malformed field and the rule that it breaks;
+    UNAUTHENTICATED (CALLER_REQUIRED) with a client certificate without one clear name, PERMISSION_DENIED (CALLER_NOT_ALLOWED) with one that is not
+    named in the rule; UNAVAILABLE with a RetryInfo while nothing may be answered; DEADLINE_EXCEEDED.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Authorize: _aio.UnaryUnaryMultiCallable[_authorization_pb2.AuthorizeRequest, _authorization_pb2.AuthorizeResponse]  # type: ignore[assignment]
     """Answers the question. A refused key is an answer, not an error; errors are for callers' mistakes and for faults.
     Rule: called by a configured checker.
-    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above; UNAVAILABLE with a RetryInfo, while nothing may be answered.
+    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above, and those that every RPC here has.
     """
     BatchAuthorize: _aio.UnaryUnaryMultiCallable[_authorization_pb2.BatchAuthorizeRequest, _authorization_pb2.BatchAuthorizeResponse]  # type: ignore[assignment]
     """Answers many questions in one message, each as Authorize would, about facts that are read once for all of them. A malformed
     question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
     Rule: called by a configured checker.
     Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES) for the whole message, if any of its questions would get that from Authorize. What was
-    read for the others stays in memory, so that a repeat gets further.
+    read for the others stays in memory, so that a repeat gets further. And those that every RPC here has.
     """
     AuthorizeUser: _aio.UnaryUnaryMultiCallable[_authorization_pb2.AuthorizeUserRequest, _authorization_pb2.AuthorizeUserResponse]  # type: ignore[assignment]
     """Answers the same question for a person whom a front end has signed in: the same chain, entered at the principal.
     Rule: called by identity or role, which guard their own RPCs with it.
-    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES); never because of invented keys, since no key is looked up here.
+    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), never because of invented keys, since no key is looked up here; and those that every
+    RPC here has.
     """
     IntrospectKey: _aio.UnaryUnaryMultiCallable[_authorization_pb2.IntrospectKeyRequest, _authorization_pb2.IntrospectKeyResponse]  # type: ignore[assignment]
     """Says whose a key is and whether it works, without asking what for.
     Rule: called by a configured checker.
-    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES).
+    Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), and those that every RPC here has.
     """
     WatchGrants: _aio.StreamStreamMultiCallable[_grants_pb2.WatchGrantsRequest, _grants_pb2.WatchGrantsResponse]  # type: ignore[assignment]
     """Lets a process answer from its own memory: the stream brings it the facts of decisions, tells it when to forget them, and
@@ -116,6 +126,10 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
     LATCHKEY_MISSES_BURST), look-ups of keys and other reads counted apart. One that has used them up, as a front end does that is
     flooded with invented keys, gets RESOURCE_EXHAUSTED (TOO_MANY_MISSES) with a RetryInfo for what would take another read; what is in
     memory goes on being answered, and other callers are not touched.
+
+    Errors that every RPC here has: INVALID_ARGUMENT (INVALID_REQUEST) names each malformed field and the rule that it breaks;
+    UNAUTHENTICATED (CALLER_REQUIRED) with a client certificate without one clear name, PERMISSION_DENIED (CALLER_NOT_ALLOWED) with one that is not
+    named in the rule; UNAVAILABLE with a RetryInfo while nothing may be answered; DEADLINE_EXCEEDED.
     """
 
     @_abc_1.abstractmethod
@@ -126,7 +140,7 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_authorization_pb2.AuthorizeResponse, _abc.Awaitable[_authorization_pb2.AuthorizeResponse]]:
         """Answers the question. A refused key is an answer, not an error; errors are for callers' mistakes and for faults.
         Rule: called by a configured checker.
-        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above; UNAVAILABLE with a RetryInfo, while nothing may be answered.
+        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above, and those that every RPC here has.
         """
 
     @_abc_1.abstractmethod
@@ -139,7 +153,7 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
         question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
         Rule: called by a configured checker.
         Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES) for the whole message, if any of its questions would get that from Authorize. What was
-        read for the others stays in memory, so that a repeat gets further.
+        read for the others stays in memory, so that a repeat gets further. And those that every RPC here has.
         """
 
     @_abc_1.abstractmethod
@@ -150,7 +164,8 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_authorization_pb2.AuthorizeUserResponse, _abc.Awaitable[_authorization_pb2.AuthorizeUserResponse]]:
         """Answers the same question for a person whom a front end has signed in: the same chain, entered at the principal.
         Rule: called by identity or role, which guard their own RPCs with it.
-        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES); never because of invented keys, since no key is looked up here.
+        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), never because of invented keys, since no key is looked up here; and those that every
+        RPC here has.
         """
 
     @_abc_1.abstractmethod
@@ -161,7 +176,7 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_authorization_pb2.IntrospectKeyResponse, _abc.Awaitable[_authorization_pb2.IntrospectKeyResponse]]:
         """Says whose a key is and whether it works, without asking what for.
         Rule: called by a configured checker.
-        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES).
+        Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), and those that every RPC here has.
         """
 
     @_abc_1.abstractmethod

@@ -1346,13 +1346,17 @@ export const IntrospectKeyResponse: MessageFns<IntrospectKeyResponse> = {
  * LATCHKEY_MISSES_BURST), look-ups of keys and other reads counted apart. One that has used them up, as a front end does that is
  * flooded with invented keys, gets RESOURCE_EXHAUSTED (TOO_MANY_MISSES) with a RetryInfo for what would take another read; what is in
  * memory goes on being answered, and other callers are not touched.
+ *
+ * Errors that every RPC here has: INVALID_ARGUMENT (INVALID_REQUEST) names each malformed field and the rule that it breaks;
+ * UNAUTHENTICATED (CALLER_REQUIRED) with a client certificate without one clear name, PERMISSION_DENIED (CALLER_NOT_ALLOWED) with one that is not
+ * named in the rule; UNAVAILABLE with a RetryInfo while nothing may be answered; DEADLINE_EXCEEDED.
  */
 export type AuthorizationServiceService = typeof AuthorizationServiceService;
 export const AuthorizationServiceService = {
   /**
    * Answers the question. A refused key is an answer, not an error; errors are for callers' mistakes and for faults.
    * Rule: called by a configured checker.
-   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above; UNAVAILABLE with a RetryInfo, while nothing may be answered.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above, and those that every RPC here has.
    */
   authorize: {
     path: "/latchkey.key.v1.AuthorizationService/Authorize" as const,
@@ -1368,7 +1372,7 @@ export const AuthorizationServiceService = {
    * question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
    * Rule: called by a configured checker.
    * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES) for the whole message, if any of its questions would get that from Authorize. What was
-   * read for the others stays in memory, so that a repeat gets further.
+   * read for the others stays in memory, so that a repeat gets further. And those that every RPC here has.
    */
   batchAuthorize: {
     path: "/latchkey.key.v1.AuthorizationService/BatchAuthorize" as const,
@@ -1384,7 +1388,8 @@ export const AuthorizationServiceService = {
   /**
    * Answers the same question for a person whom a front end has signed in: the same chain, entered at the principal.
    * Rule: called by identity or role, which guard their own RPCs with it.
-   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES); never because of invented keys, since no key is looked up here.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), never because of invented keys, since no key is looked up here; and those that every
+   * RPC here has.
    */
   authorizeUser: {
     path: "/latchkey.key.v1.AuthorizationService/AuthorizeUser" as const,
@@ -1399,7 +1404,7 @@ export const AuthorizationServiceService = {
   /**
    * Says whose a key is and whether it works, without asking what for.
    * Rule: called by a configured checker.
-   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES).
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), and those that every RPC here has.
    */
   introspectKey: {
     path: "/latchkey.key.v1.AuthorizationService/IntrospectKey" as const,
@@ -1432,7 +1437,7 @@ export interface AuthorizationServiceServer extends UntypedServiceImplementation
   /**
    * Answers the question. A refused key is an answer, not an error; errors are for callers' mistakes and for faults.
    * Rule: called by a configured checker.
-   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above; UNAVAILABLE with a RetryInfo, while nothing may be answered.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above, and those that every RPC here has.
    */
   authorize: handleUnaryCall<AuthorizeRequest, AuthorizeResponse>;
   /**
@@ -1440,19 +1445,20 @@ export interface AuthorizationServiceServer extends UntypedServiceImplementation
    * question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
    * Rule: called by a configured checker.
    * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES) for the whole message, if any of its questions would get that from Authorize. What was
-   * read for the others stays in memory, so that a repeat gets further.
+   * read for the others stays in memory, so that a repeat gets further. And those that every RPC here has.
    */
   batchAuthorize: handleUnaryCall<BatchAuthorizeRequest, BatchAuthorizeResponse>;
   /**
    * Answers the same question for a person whom a front end has signed in: the same chain, entered at the principal.
    * Rule: called by identity or role, which guard their own RPCs with it.
-   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES); never because of invented keys, since no key is looked up here.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), never because of invented keys, since no key is looked up here; and those that every
+   * RPC here has.
    */
   authorizeUser: handleUnaryCall<AuthorizeUserRequest, AuthorizeUserResponse>;
   /**
    * Says whose a key is and whether it works, without asking what for.
    * Rule: called by a configured checker.
-   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES).
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), and those that every RPC here has.
    */
   introspectKey: handleUnaryCall<IntrospectKeyRequest, IntrospectKeyResponse>;
   /**
@@ -1468,7 +1474,7 @@ export interface AuthorizationServiceClient extends Client {
   /**
    * Answers the question. A refused key is an answer, not an error; errors are for callers' mistakes and for faults.
    * Rule: called by a configured checker.
-   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above; UNAVAILABLE with a RetryInfo, while nothing may be answered.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), see above, and those that every RPC here has.
    */
   authorize(
     request: AuthorizeRequest,
@@ -1490,7 +1496,7 @@ export interface AuthorizationServiceClient extends Client {
    * question is refused by itself, and the others are answered; a fault (UNAVAILABLE) leaves all of them without an answer.
    * Rule: called by a configured checker.
    * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES) for the whole message, if any of its questions would get that from Authorize. What was
-   * read for the others stays in memory, so that a repeat gets further.
+   * read for the others stays in memory, so that a repeat gets further. And those that every RPC here has.
    */
   batchAuthorize(
     request: BatchAuthorizeRequest,
@@ -1510,7 +1516,8 @@ export interface AuthorizationServiceClient extends Client {
   /**
    * Answers the same question for a person whom a front end has signed in: the same chain, entered at the principal.
    * Rule: called by identity or role, which guard their own RPCs with it.
-   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES); never because of invented keys, since no key is looked up here.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), never because of invented keys, since no key is looked up here; and those that every
+   * RPC here has.
    */
   authorizeUser(
     request: AuthorizeUserRequest,
@@ -1530,7 +1537,7 @@ export interface AuthorizationServiceClient extends Client {
   /**
    * Says whose a key is and whether it works, without asking what for.
    * Rule: called by a configured checker.
-   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES).
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_MISSES), and those that every RPC here has.
    */
   introspectKey(
     request: IntrospectKeyRequest,
