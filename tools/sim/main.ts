@@ -6,7 +6,6 @@ import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { SWITCHES } from '../../libs/coherence/sim';
 import { ended } from '../ended';
 import { merge, type Report, summarize } from './report';
 
@@ -51,11 +50,7 @@ async function run(): Promise<number> {
   if (ended.some(({ code }) => code !== 0)) return 1;
   const lines = ended.flatMap(({ text }) => text.split('\n').filter(Boolean));
   const report = merge(lines.map((line) => JSON.parse(line) as Report));
-  const { text, verdict, good } = summarize(
-    report,
-    { seeds: Number(values.seeds), proofs: SWITCHES.length },
-    values.without,
-  );
+  const { text, verdict, good } = summarize(report, Number(values.seeds), values.without);
   for (const line of text) console.log(line);
   console.log(JSON.stringify(verdict));
   return good ? 0 : 1;

@@ -3,6 +3,8 @@ export type Report = SeedsReport | ProofReport;
 
 interface SeedsReport {
   readonly kind: 'seeds';
+  /** How many there are, each of which somebody has to prove. */
+  readonly switches: number;
   readonly seeds: number;
   readonly answers: number;
   readonly accepts: number;
@@ -31,6 +33,7 @@ export interface Merged {
 export function merge(reports: readonly Report[]): Merged {
   const none: SeedsReport = {
     kind: 'seeds',
+    switches: 0,
     seeds: 0,
     answers: 0,
     accepts: 0,
@@ -49,6 +52,7 @@ function add(a: SeedsReport, b: SeedsReport): SeedsReport {
   const failed = [...a.failed, ...b.failed].sort((one, other) => one - other);
   return {
     kind: 'seeds',
+    switches: Math.max(a.switches, b.switches),
     seeds: a.seeds + b.seeds,
     answers: a.answers + b.answers,
     accepts: a.accepts + b.accepts,
@@ -60,12 +64,8 @@ function add(a: SeedsReport, b: SeedsReport): SeedsReport {
   };
 }
 
-/** The table to read, the line to check, and whether all is well: `wanted` says what had to be run. */
-export function summarize(
-  { seeds, proofs }: Merged,
-  wanted: { readonly seeds: number; readonly proofs: number },
-  without?: string,
-) {
+/** The table to read, the line to check, and whether all is well. */
+export function summarize({ seeds, proofs }: Merged, seedsWanted: number, without?: string) {
   const missed = proofs.filter(({ failures }) => failures.length > 0);
   const text = proofs.map(({ without, caughtBy, seedsCaught, seedsTried }) => {
     const bySeeds = `${seedsCaught} of ${seedsTried} seeds`;
@@ -85,6 +85,6 @@ export function summarize(
     ablationsMissed: missed.map(({ without }) => without),
   };
   // Nobody accepted, nothing shown.
-  const complete = seeds.seeds === wanted.seeds && seeds.accepts > 0 && proofs.length === wanted.proofs;
+  const complete = seeds.seeds === seedsWanted && seeds.accepts > 0 && proofs.length === seeds.switches;
   return { text, verdict, good: complete && missed.length === 0 && seeds.stale === 0 && seeds.failed.length === 0 };
 }

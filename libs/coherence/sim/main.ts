@@ -51,7 +51,8 @@ function untilViolation(lines: readonly string[]): readonly string[] {
 }
 
 function runShare([share = 0, of = 1]: number[]): void {
-  const sum = { kind: 'seeds', seeds: 0, answers: 0, accepts: 0, unavailable: 0, acknowledged: 0, stale: 0 };
+  const counts = { seeds: 0, answers: 0, accepts: 0, unavailable: 0, acknowledged: 0, stale: 0 };
+  const sum = { kind: 'seeds', switches: SWITCHES.length, ...counts };
   const failed: number[] = [];
   let schedule: readonly string[] = [];
   for (let seed = 1 + share; seed <= Number(values.seeds); seed += of) {

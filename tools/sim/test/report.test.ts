@@ -2,6 +2,7 @@ import { merge, type Report, summarize } from '../report';
 
 const seeds: Report = {
   kind: 'seeds',
+  switches: 1,
   seeds: 2,
   answers: 9,
   accepts: 5,
@@ -19,23 +20,23 @@ const proof: Report = {
   seedsCaught: 1,
   seedsTried: 2,
 };
-const good = (...reports: Report[]) => summarize(merge(reports), { seeds: 4, proofs: 1 }).good;
+const good = (...reports: Report[]) => summarize(merge(reports), 4).good;
 
 describe('a simulation run', () => {
   it('says what was run and that all is well', () => {
-    const { verdict } = summarize(merge([seeds, seeds, proof]), { seeds: 4, proofs: 1 });
+    const { verdict } = summarize(merge([seeds, seeds, proof]), 4);
     expect(verdict).toEqual({ seeds: 4, accepts: 10, staleAccepts: 0, ablations: 1, ablationsMissed: [] });
     expect(good(seeds, seeds, proof)).toBe(true);
   });
 
   it('prints the schedule of the first seed that failed, and how to replay each', () => {
     const failed = (...seed: number[]) => ({ ...seeds, failed: seed, schedule: [`what happened in ${seed[0]}`] });
-    const { text } = summarize(merge([failed(8, 12), failed(3, 9), seeds, proof]), { seeds: 6, proofs: 1 });
+    const { text } = summarize(merge([failed(8, 12), failed(3, 9), seeds, proof]), 6);
     expect(text.filter((line) => line.includes('FAILED'))).toEqual(
       [3, 8, 9, 12].map((seed) => `FAILED seed ${seed}; replay it: npm run sim -- --seed ${seed}`),
     );
     expect(text.filter((line) => line.includes('happened'))).toEqual(['what happened in 3']);
-    expect(summarize(merge([failed(3), proof]), { seeds: 2, proofs: 1 }, 'noWait').text).toContain(
+    expect(summarize(merge([failed(3), proof]), 2, 'noWait').text).toContain(
       'FAILED seed 3; replay it: npm run sim -- --seed 3 --without noWait',
     );
   });
