@@ -14,16 +14,18 @@ export const completeDeletion =
     const { organizationId, deletionId, tokensDeleted, rolesRemoved } = request;
     const { answer } = await mutations.run(ctx, identityV1.CompleteDeletionResponse, async (tx) => {
       const find = () => deletions.find(organizationId, deletionId, tx.session);
-      const answer = async () => {
-        const row = await find();
-        return { deletion: row && toDeletion(row) };
-      };
-      if (!(await find())) throw deletionNotFound(deletionId);
+      const before = await find();
+      if (!before) throw deletionNotFound(deletionId);
       const result = { completeTime: tx.now, tokensDeleted, rolesRemoved };
-      if (!(await deletions.complete(deletionId, result, tx.session))) return tx.unchanged(await answer());
+      const completed = await deletions.complete(deletionId, result, tx.session);
+      if (!completed) return tx.unchanged({ deletion: toDeletion(before) });
       await tx.settle(USER_DELETION, deletionId);
+      const row = await find();
       const changed = ['state', 'complete_time', 'tokens_deleted', 'roles_removed'];
-      return tx.audited(await answer(), { organizationId, object: { kind: 'deletion', id: deletionId }, changed });
+      return tx.audited(
+        { deletion: row && toDeletion(row) },
+        { organizationId, object: { kind: 'deletion', id: deletionId }, changed },
+      );
     });
     return answer;
   };

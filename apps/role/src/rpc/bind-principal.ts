@@ -30,6 +30,7 @@ export const bindPrincipal =
     const { organizationId, principalId, grantedBy } = request;
     const wanted = wantedBinding(request);
     const existing = await deps.bindings.find(principalId);
+    // Said before anything about its workspaces, which may be gone as well.
     if (existing) assertSame(existing, organizationId);
     await assertWorkspacesActive(deps, wanted, ctx);
     const delegated = isServiceAccount(wanted) && (await delegatesServiceKeys(deps, organizationId, ctx));
