@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type As, CallError, newMember, newTenant, newToken, readAllDocuments } from '@latchkey/testing';
 import { IDENTITY_CASES, KEY_CASES, type Leaves, ROLE_CASES, type RpcCase } from './rpc-matrix/cases';
-import { CONTRACT_CHANGES, openMethod } from './rpc-matrix/contract';
+import { CONTRACT_CHANGES, openMethod, takesRequestId } from './rpc-matrix/contract';
 import { buildWorld, type World } from './rpc-matrix/world';
 
 type Service = 'identity' | 'role' | 'key';
@@ -78,11 +78,7 @@ async function call(entry: RpcCase, request: Request, as: As | undefined): Promi
 /** A request_id of its own for each try, where the RPC takes one. */
 let requests = 0;
 function numbered(entry: RpcCase, request: Request): Request & { requestId: string } {
-  const { endpoints, tls } = world.suite;
-  const method = openMethod(entry.rpc, serviceOf(entry.rpc), endpoints, tls(callerOf(entry)));
-  const takesOne = method.fields.some(({ localName }) => localName === 'requestId');
-  method.close();
-  return { ...request, requestId: takesOne ? `request-${(requests += 1)}` : '' };
+  return { ...request, requestId: takesRequestId(entry.rpc) ? `request-${(requests += 1)}` : '' };
 }
 
 function objectId({ object }: Leaves, request: Request, answer: Record<string, unknown>): string {

@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LatchkeyError } from '@latchkey/client';
 import { eventually, freePort } from '@latchkey/testing';
@@ -53,17 +51,11 @@ describe('several replicas behind one name', () => {
 
 describe('neither a lease nor a server', () => {
   test('is UNAVAILABLE with a retry hint, also when nobody says so and the deadline passes', async () => {
-    const sockets = new Set<Socket>();
-    const mute = createServer((socket) => void sockets.add(socket));
-    mute.listen(0, '127.0.0.1');
-    await once(mute, 'listening');
-    replicas.onEnd(() => {
-      mute.close();
-      sockets.forEach((socket) => socket.destroy());
-    });
+    const { link: mute } = await replicas.start();
+    mute.set('blackHole');
     // Nobody listens; somebody does and never says a word; and the first again, with no time for a second attempt.
     const refusing = replicas.client([await freePort()]);
-    const silent = replicas.client([(mute.address() as AddressInfo).port], { deadlineMs: 500 });
+    const silent = replicas.client([mute.port], { deadlineMs: 500 });
     for (const [client, deadlineMs] of [
       [refusing, undefined],
       [silent, undefined],

@@ -99,12 +99,8 @@ export class Replicas {
     const address =
       ports.length === 1 ? `localhost:${ports[0]}` : `ipv4:${ports.map((port) => `127.0.0.1:${port}`).join()}`;
     const client = connectLatchkey({ address, tls: this.pki.files('shop'), ...options });
-    this.onEnd(() => client.close());
+    this.ends.push(() => client.close());
     return client;
-  }
-
-  onEnd(end: () => Promise<void> | void): void {
-    this.ends.push(end);
   }
 
   async end(): Promise<void> {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import * as http2 from 'node:http2';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,7 +13,7 @@ import {
   systemContext,
   within,
 } from '@latchkey/service';
-import { createAuthority, eventually, freePort, openLink } from '@latchkey/testing';
+import { createAuthority, eventually, freePort, openLink, readTls } from '@latchkey/testing';
 import { ORGANIZATION, World, WORKSPACE } from './world';
 
 let world: World;
@@ -187,9 +187,7 @@ describe('what an error of another service means', () => {
   });
 
   test('that its connection was closed beneath the call is UNAVAILABLE, with a retry hint', async () => {
-    const files = world.pki.files('server');
-    const [ca, cert, key] = [readFileSync(files.ca), readFileSync(files.cert), readFileSync(files.key)];
-    const breaking = http2.createSecureServer({ ca, cert, key, requestCert: true });
+    const breaking = http2.createSecureServer({ ...readTls(world.pki.files('server')), requestCert: true });
     // What nghttp2 does to a client that resets too many streams.
     breaking.on('stream', ({ session }) => session?.goaway(http2.constants.NGHTTP2_INTERNAL_ERROR));
     breaking.listen(0, 'localhost');
@@ -258,12 +256,7 @@ describe('a connection that goes silent without ending', () => {
 
   test('a server takes more signs of life than a client ever asks for, and says nothing of too many pings', async () => {
     // What the client sends in an hour with a stream that is always open, in a moment.
-    const files = world.pki.files('key');
-    const session = http2.connect(`https://${address}`, {
-      ca: readFileSync(files.ca),
-      cert: readFileSync(files.cert),
-      key: readFileSync(files.key),
-    });
+    const session = http2.connect(`https://${address}`, readTls(world.pki.files('key')));
     world.onEnd(() => session.destroy());
     const goaway = jest.fn();
     session.on('goaway', goaway);

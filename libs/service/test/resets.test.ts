@@ -1,11 +1,10 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { constants } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { identityV1 } from '@latchkey/proto';
 import { client, connect, within } from '@latchkey/service';
-import { eventually } from '@latchkey/testing';
+import { eventually, readTls } from '@latchkey/testing';
 import { ORGANIZATION, World, WORKSPACE } from './world';
 
 // Resets of streams are how HTTP/2 says "I do not want the answer any more": a client whose deadlines run out sends many, and so does
@@ -107,15 +106,12 @@ async function resetStorm(
 }
 
 async function connected(address: string): Promise<TLSSocket> {
-  const files = world.pki.files('ops');
   const socket = connectTls({
     host: 'localhost',
     port: Number(address.split(':')[1]),
     servername: 'localhost',
     ALPNProtocols: ['h2'],
-    ca: readFileSync(files.ca),
-    cert: readFileSync(files.cert),
-    key: readFileSync(files.key),
+    ...readTls(world.pki.files('ops')),
   });
   await once(socket, 'secureConnect');
   return socket;

@@ -121,6 +121,11 @@ export function tlsFiles(dir: string, name: string): TlsFiles {
   return { ca: join(dir, 'ca.pem'), cert: join(dir, `${name}.pem`), key: join(dir, `${name}.key`) };
 }
 
+/** What the files hold, for whoever speaks TLS without gRPC. */
+export function readTls({ ca, cert, key }: TlsFiles): { ca: Buffer; cert: Buffer; key: Buffer } {
+  return { ca: readFileSync(ca), cert: readFileSync(cert), key: readFileSync(key) };
+}
+
 /** A set of certificates in a folder, under one authority. */
 export interface Pki {
   /** The authority, for issuing more: a caller with another name, an expired certificate. */

@@ -5,7 +5,7 @@ export { embeddedEngine } from './embedded';
 export { eventually, type EventuallyOptions } from './eventually';
 export { channelCredentials, notServing } from './health';
 export { type Link, type LinkState, openLink } from './link';
-export { linkToDatabase } from './link-to-database';
+export { linkToDatabase, openDatabaseLink } from './link-to-database';
 export { acquireLock, type Lock, LockHeldError } from './lock';
 export { freePort, isPortFree } from './ports';
 export { probeDatabase, type ProbeTarget } from './probe';

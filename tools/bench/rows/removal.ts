@@ -24,20 +24,20 @@ export const removal: Row = {
       const { api, organizationId, admin, workspaceId } = world;
       const holder = await newHolder(world);
       const secrets = await multiplied(world, holder.secret, TOKENS);
+      const questions = secrets.map((key) => ({ key, permission: 'projects:read', workspaceId, organizationId: '' }));
       bench.log(`  ${TOKENS} tokens are in the store`);
       const sdk = connectSdk(world);
       try {
         await sdk.ready(READY_MS);
         const askers = askersOf(world, sdk);
         const accepted = async (): Promise<number> => {
-          const counts = await Promise.all(askers.map((ask) => acceptedBy(ask, secrets, workspaceId)));
+          const counts = await Promise.all(askers.map((ask) => acceptedBy(ask, questions)));
           return counts.reduce((sum, count) => sum + count, 0);
         };
         const all = askers.length * TOKENS;
         const before = await accepted();
         if (before < all) throw new Error(`${all - before} of ${all} tokens do not work before the removal`);
-        if (!(await remembers(sdk, secrets, workspaceId)))
-          throw new Error('the SDK client does not remember all of them');
+        if (!(await remembers(sdk, questions))) throw new Error('the SDK client does not remember all of them');
         bench.log(`  all of them are in the memory of ${askers.length - 1} replicas and of an SDK client`);
         const started = performance.now();
         await api.members.removeMember({ organizationId, memberId: holder.memberId }, { as: admin.as });
@@ -90,20 +90,18 @@ function askersOf({ api }: World, sdk: LatchkeyClient): Ask[] {
   ];
 }
 
-async function acceptedBy(ask: Ask, secrets: readonly string[], workspaceId: string): Promise<number> {
+async function acceptedBy(ask: Ask, questions: readonly keyV1.AuthorizeRequest[]): Promise<number> {
   let accepted = 0;
-  for (let at = 0; at < secrets.length; at += PER_MESSAGE) {
-    const questions = secrets
-      .slice(at, at + PER_MESSAGE)
-      .map((key) => ({ key, permission: 'projects:read', workspaceId, organizationId: '' }));
-    accepted += (await ask(questions)).filter((allowed) => allowed).length;
+  for (let at = 0; at < questions.length; at += PER_MESSAGE) {
+    const answers = await ask(questions.slice(at, at + PER_MESSAGE));
+    accepted += answers.filter((allowed) => allowed).length;
   }
   return accepted;
 }
 
 /** Whether it answers about all of them without asking anybody. */
-async function remembers(sdk: LatchkeyClient, secrets: readonly string[], workspaceId: string): Promise<boolean> {
-  const results = await sdk.authorizeBatch(secrets.map((key) => ({ key, permission: 'projects:read', workspaceId })));
+async function remembers(sdk: LatchkeyClient, questions: readonly keyV1.AuthorizeRequest[]): Promise<boolean> {
+  const results = await sdk.authorizeBatch(questions);
   return results.every((result) => result.ok && result.decision.source === 'memory');
 }
 

@@ -39,6 +39,17 @@ export interface Method {
   close(): void;
 }
 
+function inputOf(rpc: string): DescMessage {
+  const [serviceName = '', methodName] = `latchkey.${rpc}`.split('/');
+  const input = registry.getService(serviceName)?.methods.find((method) => method.name === methodName)?.input;
+  if (!input) throw new Error(`the contract has no ${rpc}`);
+  return input;
+}
+
+/** Whether repeats of it are told from new requests. */
+export const takesRequestId = (rpc: string): boolean =>
+  inputOf(rpc).fields.some(({ localName }) => localName === 'requestId');
+
 /** `service` says which address to use: identity, role or key. */
 export function openMethod(
   rpc: string,
@@ -48,8 +59,8 @@ export function openMethod(
 ): Method {
   const [serviceName, methodName] = `latchkey.${rpc}`.split('/');
   const Client = CLIENTS.find((client) => client.serviceName === serviceName);
-  const input = registry.getService(serviceName ?? '')?.methods.find((method) => method.name === methodName)?.input;
-  if (!Client || !input || !methodName) throw new Error(`the contract has no ${rpc}`);
+  const input = inputOf(rpc);
+  if (!Client || !methodName) throw new Error(`the contract has no ${rpc}`);
   const { calls, close } = openClient(Client, endpoints[service].address, tls);
   const name = methodName.charAt(0).toLowerCase() + methodName.slice(1);
   const definitions: Record<string, Serializer> = Client.service as unknown as Record<string, Serializer>;

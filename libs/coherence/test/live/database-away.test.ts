@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type LiveReplica, Mutations, openDatabase } from '@latchkey/coherence';
-import { eventually, type Link, openLink } from '@latchkey/testing';
+import { eventually, type Link, openDatabaseLink } from '@latchkey/testing';
 import type mongoose from 'mongoose';
 import { settledWithin } from '../../src/bounded';
 import { AnswerCodec, call } from '../harness';
@@ -13,13 +13,9 @@ let connection: mongoose.Connection;
 let direct: mongoose.Connection;
 beforeAll(async () => {
   engines = await startEngines();
-  const uri = new URL(engines.database.uri);
-  link = await openLink(Number(uri.port));
-  uri.port = String(link.port);
-  // Otherwise the driver would ask who is in the replica set, and go there directly.
-  uri.searchParams.delete('replicaSet');
-  uri.searchParams.set('directConnection', 'true');
-  connection = await openDatabase(uri.toString(), 'live_test');
+  const through = await openDatabaseLink(engines.database.uri);
+  link = through.link;
+  connection = await openDatabase(through.uri, 'live_test');
   direct = await openDatabase(engines.database.uri, 'live_test');
 }, 60_000);
 afterEach(() => link.set('open'));
