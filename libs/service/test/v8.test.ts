@@ -1,0 +1,37 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { repositoryRoot } from '@latchkey/testing';
+
+const dir = mkdtempSync(join(tmpdir(), 'latchkey-v8-'));
+
+afterAll(() => rmSync(dir, { recursive: true }));
+
+/** How V8 adds each computed property of an object of process.nextTick, after full collections. */
+function waysOfAdding(...args: string[]): string[] {
+  const program = [join(__dirname, 'ticks-main.ts'), ...args];
+  // V8 prints by itself, and waits for no pipe.
+  const path = join(dir, 'printed');
+  const printed = openSync(path, 'w');
+  const { status } = spawnSync(
+    process.execPath,
+    ['--expose-gc', '--allow-natives-syntax', '--import', 'tsx', ...program],
+    { cwd: repositoryRoot, stdio: ['ignore', printed, 'inherit'] },
+  );
+  closeSync(printed);
+  expect(status).toBe(0);
+  const text = readFileSync(path, 'utf8');
+  return [...text.matchAll(/DefineKeyedOwnPropertyInLiteral (\w+)/g)].map(([, way = '']) => way);
+}
+
+test('a tick costs after full collections what it did before', () => {
+  const ways = waysOfAdding();
+  expect(ways.length).toBeGreaterThan(1);
+  expect(new Set(ways)).toEqual(new Set(['MONOMORPHIC']));
+});
+
+// Else the test above shows nothing: a version of V8 that needs no help needs no code of ours either.
+test('V8 alone has it cost more', () => {
+  expect(waysOfAdding('untuned')).toContain('MEGAMORPHIC');
+});
