@@ -11,7 +11,7 @@ const REQUESTS = 100_000;
 const MESSAGES = 1_000;
 /** Those that were filled first, and so lie together: what is dearer over all of them is the way to memory. */
 const TOGETHER: Size = { ...HUNDREDFOLD, members: 1_000 };
-const ROUNDS = 9;
+const ROUNDS = 15;
 
 /** The rows `authorize` and `batch` over a dataset a hundred times as large. */
 export const hundredfold: Row = {
