@@ -11,14 +11,15 @@ import { type Row } from '../row';
 import { startGenerator } from '../servers';
 import { shown, type Spread, spreadOf } from '../statistics';
 import { connectSdk, cpuMicrosOf, type KeyHolder, newHolder, READY_MS, startWorld, type World } from '../suite';
+import { ASKED, type Switch, SWITCHES } from '../switches';
 
 const REACH = 1.1;
 const MUTATIONS_PER_SECOND = 50;
-/** Lanes begin each mutation on time, and the last of a round are not over with it. */
+/** A lane begins each mutation on time, unless it is not through with the one before. */
 const ENOUGH_PER_SECOND = 48;
 const HOLDERS = 40;
-/** Of them, those whose tokens change; the others are what the load asks about. */
-const CHANGING = 10;
+/** Of them, those whom changes concern, each of another kind than the one before; the others are what the load asks about. */
+const CHANGING = 12;
 const ROUNDS = 15;
 const CALLS = 30_000;
 /** So many that the measured replica has calls left while the generator waits for its turn on the other core. */
@@ -31,6 +32,7 @@ const SDK_PAUSE_MS = 20;
 const SDK_TIMES = 4;
 
 interface Changes {
+  begun: number;
   acknowledged: number;
   /** Answers of the SDK under load, and those of them from its memory. */
   sdkAnswers: number;
@@ -59,25 +61,28 @@ export const mixed: Row = {
       // What else is on its core goes first, so that mutations are made at all.
       spawnSync('renice', ['-n', '10', '-p', String(generator.pid)]);
       await loaded(generator, world, pid, CALLERS);
-      const changing = holders.slice(0, CHANGING);
-      const changes: Changes = { acknowledged: 0, sdkAnswers: 0, sdkFromMemory: 0, stale: 0, failed: 0 };
+      const changing: Switch[] = [];
+      for (const holder of holders.slice(0, CHANGING)) {
+        changing.push(await SWITCHES[changing.length % SWITCHES.length]!(world, holder, concerned.tokens));
+      }
+      const changes: Changes = { begun: 0, acknowledged: 0, sdkAnswers: 0, sdkFromMemory: 0, stale: 0, failed: 0 };
       const asking = Promise.allSettled([ask(sdk, world, holders.slice(CHANGING), changes, over.signal)]);
       const others = { ...othersIn(world), generator };
       // The same is asked with and without writes, and at the same times.
       const measured = async (writing: boolean, callers: number): Promise<Measurement> => {
         const stop = new AbortController();
         const started = performance.now();
-        const before = changes.acknowledged;
+        const before = changes.begun;
         const lanes = change(world, concerned, changing, { writing, changes, signal: stop.signal });
         const cpu = shareOfCore(others);
         const run = await loaded(generator, world, pid, callers);
-        const acknowledged = changes.acknowledged - before;
+        const mutations = changes.begun - before;
         const tookMs = performance.now() - started;
         const beside = cpu();
         // Every lane ends as it began, which is no longer beside the load.
         stop.abort();
         await lanes;
-        return { ...run, acknowledged, tookMs, beside };
+        return { ...run, mutations, tookMs, beside };
       };
       const compared = async (rounds: number, callers: number): Promise<Compared> => {
         const pairs: Pair[] = [];
@@ -223,7 +228,8 @@ interface Loaded {
 }
 
 interface Measurement extends Loaded {
-  readonly acknowledged: number;
+  /** Begun meanwhile; all of them are acknowledged, or count as failed. */
+  readonly mutations: number;
   readonly tookMs: number;
   /** What everybody else has taken of the other core, %. */
   readonly beside: Record<string, number>;
@@ -252,8 +258,8 @@ function comparison(pairs: readonly Pair[]): Compared {
   const of = (each: (pair: Pair) => number): Spread => spreadOf(pairs.map(each));
   return {
     ratio: of(({ quiet, busy }) => busy.micros / quiet.micros),
-    cost: of(({ quiet, busy }) => ((busy.micros - quiet.micros) * busy.result.answered) / busy.acknowledged / 1_000),
-    paces: of(({ busy }) => (busy.acknowledged / busy.tookMs) * 1_000),
+    cost: of(({ quiet, busy }) => ((busy.micros - quiet.micros) * busy.result.answered) / busy.mutations / 1_000),
+    paces: of(({ busy }) => (busy.mutations / busy.tookMs) * 1_000),
     rates: of(({ busy }) => busy.result.perSecond),
     beside: shares(pairs.map(({ busy }) => busy.beside)),
   };
@@ -321,34 +327,34 @@ async function connectConcerned(world: World, sdk: LatchkeyClient): Promise<Conc
 }
 
 /**
- * Disables a token and enables it again, over and over, and asks every replica and the SDK as soon as each change is acknowledged.
+ * Takes a permission and gives it back, over and over, and asks every replica and the SDK as soon as each change is acknowledged.
  * Without `writing` it only asks.
  */
 async function change(
-  { organizationId, workspaceId }: World,
-  { tokens, replicas, sdk }: Concerned,
-  holders: readonly KeyHolder[],
+  { workspaceId }: World,
+  { replicas, sdk }: Concerned,
+  switches: readonly Switch[],
   { writing, changes, signal }: { writing: boolean; changes: Changes; signal: AbortSignal },
 ): Promise<void> {
   const started = performance.now();
-  const lane = async ({ tokenId, secret, as }: KeyHolder, number: number): Promise<void> => {
-    // Both end as they began, enabled.
+  const lane = async ({ secret, take, give }: Switch, number: number): Promise<void> => {
+    // All end as they began, allowed.
     for (let turn = 0; !signal.aborted || turn % 2 !== 0; turn++) {
       // Together at the rate, each lane on its own time.
-      const due = started + ((turn * holders.length + number) * 1_000) / MUTATIONS_PER_SECOND;
+      const due = started + ((turn * switches.length + number) * 1_000) / MUTATIONS_PER_SECOND;
       await sleep(Math.max(0, due - performance.now()));
       const expected = !writing || turn % 2 !== 0;
       if (writing) {
-        if (expected) await tokens.enablePersonalToken({ organizationId, tokenId }, { as });
-        else await tokens.disablePersonalToken({ organizationId, tokenId }, { as });
+        changes.begun += 1;
+        await (expected ? give() : take());
         changes.acknowledged += 1;
       }
-      const question = { key: secret, permission: 'projects:read', workspaceId };
+      const question = { key: secret, permission: ASKED, workspaceId };
       const answers = [...replicas.map((replica) => allowedBy(replica, question)), sdk.authorize(question)];
       for (const { allowed } of await Promise.all(answers)) if (allowed !== expected) changes.stale += 1;
     }
   };
-  changes.failed += rejections(await Promise.allSettled(holders.map(lane)));
+  changes.failed += rejections(await Promise.allSettled(switches.map(lane)));
 }
 
 const AUTHORIZE = keyV1.AuthorizationServiceService.authorize;

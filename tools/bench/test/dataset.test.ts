@@ -13,7 +13,7 @@ test('four-of-five-questions-of-the-dataset-are-allowed', () => {
   expect(allowed).toBeGreaterThan(0.77);
   expect(allowed).toBeLessThan(0.83);
   expect(dataset.roles.length).toBe(1 + 3 + 100);
-  expect(dataset.permissions.length).toBe(105);
+  expect(dataset.permissions.length).toBe(104);
 });
 
 test('an-id-tells-its-index', () => {
