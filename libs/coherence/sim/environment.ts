@@ -26,6 +26,8 @@ export interface Environment {
   readonly redis: Redis;
   readonly switches: Switches;
   readonly parameters: Parameters;
+  /** For how long somebody may answer from what was true, whatever happens. */
+  readonly longestLeaseMs: number;
   readonly authenticator: Authenticator;
   readonly limits: CacheLimits;
   readonly tickMs: number;
@@ -46,10 +48,12 @@ export function begin(environment: Environment, where: string): Began {
 }
 
 export function conclude(environment: Environment, began: Began, answer: Answer): void {
-  const { tally, world, timeline, parameters } = environment;
+  const { tally, world, timeline, parameters, longestLeaseMs } = environment;
   tally.answers++;
   if (answer.allowed) tally.accepts++;
-  const slack = parameters.leaseMs * parameters.rho * 3;
+  // Until a restore is over, what was made of a version that it lost can come to be made of a restored one (ADR 0009).
+  if (world.isBeingRestored && answer.used.some(({ renewed }) => renewed)) return;
+  const slack = longestLeaseMs * parameters.rho * 3;
   const what = judge(world, answer, began.since, began.databaseTime, slack);
   if (what === undefined) return;
   tally.violations.push({ at: timeline.now, where: began.where, what });

@@ -69,10 +69,10 @@ function lieOnRedis({ timeline, environment }: Simulation, random: Random, durat
 }
 
 function restoreOnce(simulation: Simulation, random: Random, duration: number): void {
-  const { timeline, environment } = simulation;
+  const { timeline } = simulation;
   const at = random.between(500, duration - 500);
   timeline.at(at, () => {
-    const backup = environment.epoch.document;
+    const backup = simulation.backup();
     timeline.after(random.between(10, 2_500), () => {
       // The longest lease in a deployment of mixed versions is a thing the operator knows.
       simulation.restore(backup, 'g2', random.between(0.98, 1.02));

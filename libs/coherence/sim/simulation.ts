@@ -8,7 +8,7 @@ import { Redis } from './redis';
 import { ReplicaNode } from './replica-node';
 import { type Switches } from './switches';
 import { Timeline } from './timeline';
-import { type State, World } from './world';
+import { type Facts, type State, World } from './world';
 import { WriterNode } from './writer-node';
 
 /** A machine's clocks, and what its process is configured with. */
@@ -30,6 +30,12 @@ export interface Setting {
   readonly factLag?: () => number;
   readonly databaseOffset?: number;
   readonly tickMs?: number;
+}
+
+/** Of everything that the database holds. */
+export interface DatabaseBackup {
+  readonly document: EpochDocument;
+  readonly facts: Facts;
 }
 
 /** Replicas p0…, writers w0…, holders h0… around one store and one Redis. */
@@ -58,6 +64,7 @@ export class Simulation {
       redis: new Redis(this.#network, this.timeline),
       switches,
       parameters,
+      longestLeaseMs: this.#longest.leaseMs,
       authenticator: simulatedAuthenticator,
       limits: LIMITS,
       tickMs: setting.tickMs ?? 10,
@@ -73,20 +80,27 @@ export class Simulation {
     this.holders = setting.holders.map((node, i) => new HolderNode(machine(`h${i}`, node), environment, own(node)));
   }
 
-  /** The epoch document comes back from a backup, and an operator runs `latchkey restore` before anybody can reach it. */
-  restore(backup: EpochDocument, generation: string, operatorRate: number): void {
-    const { epoch, switches } = this.environment;
-    epoch.overwrite(backup);
+  backup(): DatabaseBackup {
+    const { epoch, world } = this.environment;
+    return { document: epoch.document, facts: world.backup() };
+  }
+
+  /** The database comes back from a backup, and an operator runs `latchkey restore` before anybody can reach it. */
+  restore({ document, facts }: DatabaseBackup, generation: string, operatorRate: number): void {
+    const { epoch, world, switches } = this.environment;
+    epoch.overwrite(document);
+    const over = world.restore(facts);
     const operator = new Machine('restore', this.timeline, operatorRate, 0);
     const macKey = `secret of ${generation}`;
-    const restorer = new Restorer(backup, { parameters: this.#longest, generation, macKey, ablations: switches });
+    const restorer = new Restorer(document, { parameters: this.#longest, generation, macKey, ablations: switches });
     const execute = (operation: EpochOperation) => epoch.execute(operator.name, operation);
     if (!execute(restorer.begin())) return;
     restorer.begun(operator.clock());
     const wait = () => {
       const operation = restorer.tick(operator.clock());
-      if (operation) execute(operation);
-      else operator.after(5, wait);
+      if (!operation) return operator.after(5, wait);
+      execute(operation);
+      over();
     };
     wait();
   }

@@ -39,6 +39,7 @@ const EVERY_SWITCH: Record<Switch, true> = {
   guardByIdOnly: true,
   deadLinks: true,
   renewsAnyVersion: true,
+  deltaOutlivesRestore: true,
   renewedUntold: true,
   noRestart: true,
   droppedFillAnswers: true,

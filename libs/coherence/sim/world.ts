@@ -16,6 +16,8 @@ export interface Fact {
   readonly slot: number;
   readonly version: number;
   readonly state: State;
+  /** Not read, but made of what was. */
+  readonly renewed?: true;
 }
 
 export interface Mutation {
@@ -27,11 +29,17 @@ export interface Mutation {
   readonly withDelta: boolean;
   /** What had been acknowledged when it began. */
   readonly since: readonly number[];
-  /** The version it made; undefined until it has committed. */
+  /** The version it made; undefined until it has committed, and where a backup from before that was brought back. */
   version?: number;
   /** What it made of the version before, for those who are told. */
   delta?: Delta | undefined;
   acknowledged: boolean;
+}
+
+/** The facts at some moment: the place of each slot's newest version then, and what had not been bumped. */
+export interface Facts {
+  readonly places: readonly number[];
+  readonly outbox: ReadonlyMap<Mutation, number>;
 }
 
 /** How others hear of a mutation. */
@@ -41,11 +49,18 @@ export interface Telling {
   readonly withDelta?: boolean;
 }
 
+interface Version {
+  readonly state: State;
+  readonly at: number;
+  /** As the service counts them: a restored database gives numbers for a second time. */
+  readonly number: number;
+}
+
 interface Slot {
   readonly kind: string;
   readonly id: string;
   /** All states there have been, with when they were committed. */
-  readonly versions: { readonly state: State; readonly at: number }[];
+  readonly versions: Version[];
   /** Per version: what must be seen together with it, for it was acknowledged before the version's mutation began. */
   readonly together: number[][];
 }
@@ -58,6 +73,7 @@ export class World {
   readonly #slots: Slot[] = [];
   readonly #timeline: Timeline;
   readonly #proposed: Mutation[] = [];
+  #restores = 0;
 
   constructor(timeline: Timeline, keys: readonly State[]) {
     this.#timeline = timeline;
@@ -106,7 +122,8 @@ export class World {
     const { kind } = this.#slots[slot]!;
     const event = as ?? { kind, id, hashes: kind === 'key' ? [`${id}#0`, `${id}#1`] : [] };
     const number = this.#proposed.length + 1;
-    const mutation = { id: number, slot, state, event, withDelta, since: [...this.acknowledged], acknowledged: false };
+    const since = [...this.acknowledged];
+    const mutation = { id: number, slot, state, event, withDelta, since, acknowledged: false };
     this.#proposed.push(mutation);
     return mutation;
   }
@@ -115,9 +132,10 @@ export class World {
   commit(mutation: Mutation): void {
     if (mutation.version !== undefined) return;
     const slot = this.#slots[mutation.slot]!;
-    const before = slot.versions.at(-1)!.state;
-    mutation.version = slot.versions.push({ state: mutation.state, at: this.#timeline.now }) - 1;
-    if (mutation.withDelta) mutation.delta = deltaOf(before, mutation.state, mutation.version);
+    const before = slot.versions.at(-1)!;
+    const made = { state: mutation.state, at: this.#timeline.now, number: before.number + 1 };
+    mutation.version = slot.versions.push(made) - 1;
+    if (mutation.withDelta) mutation.delta = deltaOf(before, made, mutation.version);
     this.outbox.set(mutation, this.#timeline.now);
     const seen = slot.together[mutation.version - 1]!;
     slot.together.push(mutation.since.map((version, i) => Math.max(version, seen[i]!)));
@@ -126,17 +144,56 @@ export class World {
     );
   }
 
-  /** The answer of a mutation: from here on nobody may start a check and see less. */
-  acknowledge(mutation: Mutation): void {
-    if (mutation.version === undefined) throw new Error(`M${mutation.id} was acknowledged without having been made`);
+  /** The answer of a mutation that made `version`: from here on nobody may start a check and see less. */
+  acknowledge(mutation: Mutation, version: number | undefined): void {
+    if (version === undefined) throw new Error(`M${mutation.id} was acknowledged without having been made`);
     if (mutation.acknowledged) return;
     mutation.acknowledged = true;
-    this.acknowledged[mutation.slot] = Math.max(this.acknowledged[mutation.slot]!, mutation.version);
-    this.#timeline.note(() => `M${mutation.id} is acknowledged: ${this.nameOf(mutation.slot)} v${mutation.version}`);
+    // Else it is gone with the database that it was made in, and nobody can see it.
+    if (mutation.version === version) {
+      this.acknowledged[mutation.slot] = Math.max(this.acknowledged[mutation.slot]!, version);
+    }
+    this.#timeline.note(() => `M${mutation.id} is acknowledged: ${this.nameOf(mutation.slot)} v${version}`);
   }
 
   /** What has committed and not been bumped: the outbox, with when each was committed. */
   readonly outbox = new Map<Mutation, number>();
+
+  backup(): Facts {
+    return { places: this.#slots.map(({ versions }) => versions.length - 1), outbox: new Map(this.outbox) };
+  }
+
+  /**
+   * The facts are again what they were, which makes a version of its own of each that has changed since. Answers what is to be called
+   * once nobody may see what was lost any more.
+   */
+  restore({ places, outbox }: Facts): () => void {
+    for (const mutation of this.#proposed) {
+      if (mutation.version === undefined || mutation.version <= places[mutation.slot]!) continue;
+      mutation.version = undefined;
+      mutation.delta = undefined;
+    }
+    const restored = this.#slots.map((slot, i) => {
+      const place = places[i]!;
+      if (place === slot.versions.length - 1) return place;
+      slot.together.push(slot.together[place]!);
+      return slot.versions.push({ ...slot.versions[place]!, at: this.#timeline.now }) - 1;
+    });
+    this.outbox.clear();
+    for (const [mutation, committed] of outbox) this.outbox.set(mutation, committed);
+    this.#restores++;
+    this.#timeline.note(() => 'the facts are restored');
+    return () => {
+      this.#restores--;
+      restored.forEach((version, i) => (this.acknowledged[i] = Math.max(this.acknowledged[i]!, version)));
+      this.#timeline.note(() => 'nobody may see any more what was lost');
+    };
+  }
+
+  /** While it goes on, replicas of before are still within their leases, and read what is restored. */
+  get isBeingRestored(): boolean {
+    return this.#restores > 0;
+  }
 
   /** Mutations that were asked for and never answered. */
   unacknowledged(): string[] {
@@ -148,34 +205,36 @@ export class World {
     for (const [place, slot] of this.#slots.entries()) {
       let version = slot.versions.length - 1;
       while (version > 0 && slot.versions[version]!.at > at) version--;
-      const { state } = slot.versions[version]!;
+      const { state, number } = slot.versions[version]!;
       const matches =
         subject.by === 'id'
           ? slot.kind === subject.kind && slot.id === subject.id
           : slot.kind === 'key' && state.on && state.hash === subject.hash;
-      if (matches) return { entities: [entity(slot, place, version, state)], absent: [] };
+      if (matches) return { entities: [entity(slot, { slot: place, version, state }, number)], absent: [] };
     }
     return { entities: [], absent: [subject] };
   }
 
   #add(kind: string, id: string, state: State): void {
-    this.#slots.push({ kind, id, versions: [{ state, at: 0 }], together: [] });
+    this.#slots.push({ kind, id, versions: [{ state, at: 0, number: 0 }], together: [] });
   }
 }
 
-function entity({ kind, id }: Slot, slot: number, version: number, state: State): Entity<Fact> {
-  const hashes = kind === 'key' && state.hash ? [state.hash] : [];
-  return { kind, id, hashes, within: [], version, value: { slot, version, state } };
+function entity({ kind, id }: Slot, fact: Fact, number: number): Entity<Fact> {
+  const { hash } = fact.state;
+  return { kind, id, hashes: kind === 'key' && hash ? [hash] : [], within: [], version: number, value: fact };
 }
 
 /** As the real service does it: with another hash, a key is read anew. */
-function deltaOf(before: State, after: State, version: number): Delta | undefined {
-  const { on } = after;
-  return areEqual({ ...before, on }, after) ? { version, fields: { on, version } } : undefined;
+function deltaOf(before: Version, { state, number }: Version, version: number): Delta | undefined {
+  const { on } = state;
+  return areEqual({ ...before.state, on }, state) ? { version: number, fields: { on, version } } : undefined;
 }
 
 export const renewFact: Renew<Fact> = ({ value: { slot, state } }, { on, version }) =>
-  typeof on === 'boolean' && typeof version === 'number' ? { slot, version, state: { ...state, on } } : undefined;
+  typeof on === 'boolean' && typeof version === 'number'
+    ? { slot, version, state: { ...state, on }, renewed: true }
+    : undefined;
 
 export function areEqual(one: State, other: State): boolean {
   return one.on === other.on && one.hash === other.hash && one.expires === other.expires;

@@ -1,4 +1,11 @@
-import { Barrier, type BarrierEffect, type EpochDocument, type Parameters, type Watermark } from '../src/protocol';
+import {
+  Barrier,
+  type BarrierEffect,
+  type Delta,
+  type EpochDocument,
+  type Parameters,
+  type Watermark,
+} from '../src/protocol';
 import { type Environment } from './environment';
 import { type Machine } from './machine';
 import { type Mutation } from './world';
@@ -6,6 +13,8 @@ import { type Mutation } from './world';
 /** What goes through the barrier: a mutation that somebody waits for, or one that a sweeper found in the outbox. */
 interface Work {
   readonly mutation: Mutation;
+  /** What its commit has made; not known yet where the bump comes first. */
+  readonly version: number | undefined;
   readonly swept: boolean;
 }
 
@@ -35,22 +44,22 @@ export class WriterNode {
 
   /** A request to make this change arrives, for the first time or again. */
   mutate(mutation: Mutation): void {
-    const { timeline, network, world, switches, tally } = this.#environment;
+    const { timeline, network, world, switches } = this.#environment;
     if (!this.machine.alive) return;
     timeline.note(() => `${this.machine.name} is asked for M${mutation.id} on ${world.nameOf(mutation.slot)}`);
     const madeIn = this.#barrier.generation;
-    if (switches.bumpBeforeState) this.#enter({ mutation, swept: false });
+    if (switches.bumpBeforeState) this.#enter({ mutation, version: undefined, swept: false }, undefined);
     const commit = () => {
       const replayed = mutation.version !== undefined;
       world.commit(mutation);
-      return replayed;
+      const { version, delta } = mutation;
+      return { replayed, version, delta };
     };
-    network.call(this.machine, 'commit', commit, (replayed) => {
-      if (replayed && switches.replayWithoutBarrier) {
-        tally.acknowledged++;
-        world.acknowledge(mutation);
-      } else if (!switches.bumpBeforeState) this.#enter({ mutation, swept: false }, madeIn);
-      else if (this.#passedEarly.has(mutation)) this.#answer(mutation);
+    network.call(this.machine, 'commit', commit, ({ replayed, version, delta }) => {
+      const work = { mutation, version, swept: false };
+      if (replayed && switches.replayWithoutBarrier) this.#answer(work);
+      else if (!switches.bumpBeforeState) this.#enter(work, delta, madeIn);
+      else if (this.#passedEarly.has(mutation)) this.#answer(work);
     });
   }
 
@@ -77,22 +86,23 @@ export class WriterNode {
     });
   }
 
-  #enter(work: Work, madeIn?: string): void {
+  #enter(work: Work, delta: Delta | undefined, madeIn?: string): void {
     // Also of what is asked for again, which the real service no longer knows: no harm must come of it.
-    const { event, delta } = work.mutation;
+    const { event } = work.mutation;
     this.#do(this.#barrier.submit(work, [{ ...event, delta }], this.machine.clock(), madeIn));
   }
 
   #sweep(): void {
     const { world, timeline } = this.#environment;
     for (const [mutation, committed] of world.outbox) {
-      if (timeline.now - committed > SWEEP_MS) this.#enter({ mutation, swept: true });
+      const { version, delta } = mutation;
+      if (timeline.now - committed > SWEEP_MS) this.#enter({ mutation, version, swept: true }, delta);
     }
   }
 
-  #answer(mutation: Mutation): void {
+  #answer({ mutation, version }: Work): void {
     this.#environment.tally.acknowledged++;
-    this.#environment.world.acknowledge(mutation);
+    this.#environment.world.acknowledge(mutation, version);
   }
 
   #tick(): void {
@@ -108,11 +118,12 @@ export class WriterNode {
     this.machine.after(SWEEP_MS, sweep);
   }
 
-  #passed({ mutation, swept }: Work): void {
+  #passed(work: Work): void {
+    const { mutation, version, swept } = work;
     if (swept) return;
-    const early = this.#environment.switches.bumpBeforeState && mutation.version === undefined;
-    if (early) this.#passedEarly.add(mutation);
-    else this.#answer(mutation);
+    if (version !== undefined) this.#answer(work);
+    else if (mutation.version !== undefined) this.#answer({ ...work, version: mutation.version });
+    else this.#passedEarly.add(mutation);
   }
 
   #do(effects: readonly BarrierEffect<Work>[]): void {

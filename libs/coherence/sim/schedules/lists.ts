@@ -51,7 +51,7 @@ export const LIST_SCHEDULES: readonly Schedule[] = [
       scene.check('p0', 'k0#0', 50, 1_900);
       scene.cutOff('p0', 215);
       scene.route({ to: 'p0', what: 'events' }, 'lost');
-      scene.at(230, () => scene.simulation.restore(scene.simulation.environment.epoch.document, 'g2', 1));
+      scene.at(230, () => scene.simulation.restore(scene.simulation.backup(), 'g2', 1));
       scene.mutate(400, 'k0', { on: false });
     },
   },
@@ -66,7 +66,7 @@ export const LIST_SCHEDULES: readonly Schedule[] = [
       scene.route({ to: 'p0', what: 'events' }, 'lost');
       scene.mutate(100, 'm1', { on: false });
       scene.at(612, () => epoch.overwrite(backup));
-      scene.at(1_000, () => scene.simulation.restore(epoch.document, 'g2', 1));
+      scene.at(1_000, () => scene.simulation.restore(scene.simulation.backup(), 'g2', 1));
       scene.mutate(620, 'k0', { on: false });
     },
   },

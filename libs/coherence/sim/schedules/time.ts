@@ -44,7 +44,7 @@ export const TIME_SCHEDULES: readonly Schedule[] = [
         const backup = epoch.document;
         scene.at(600, () => epoch.overwrite(backup));
       });
-      scene.at(1_000, () => scene.simulation.restore(epoch.document, 'g2', 1));
+      scene.at(1_000, () => scene.simulation.restore(scene.simulation.backup(), 'g2', 1));
       scene.mutate(100, 'm1', { on: false });
       scene.mutate(620, 'k0', { on: false }, { writer: 1 });
     },
@@ -56,7 +56,7 @@ export const TIME_SCHEDULES: readonly Schedule[] = [
     script: (scene) => {
       scene.check('p0', 'k0#0', 50, 1_900);
       scene.cutOff('p0', 215);
-      scene.at(230, () => scene.simulation.restore(scene.simulation.environment.epoch.document, 'g2', 1));
+      scene.at(230, () => scene.simulation.restore(scene.simulation.backup(), 'g2', 1));
       scene.mutate(400, 'k0', { on: false });
     },
   },

@@ -27,6 +27,8 @@ export interface Ablations {
   readonly deadLinks?: boolean;
   /** A change is applied to whatever version of the entity is held. */
   readonly renewsAnyVersion?: boolean;
+  /** What a change makes of the version before is told in any generation, also of one that a restore has lost. */
+  readonly deltaOutlivesRestore?: boolean;
   /** A holder is not told of what its replica has renewed. */
   readonly renewedUntold?: boolean;
   /** After an await, a check goes on with what it had already looked up. */

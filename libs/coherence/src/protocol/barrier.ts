@@ -297,7 +297,10 @@ export class Barrier<T> {
     const untold = pending.filter(({ toldGeneration }) => toldGeneration !== generation);
     if (untold.length === 0) return;
     for (const each of untold) each.toldGeneration = generation;
-    const events = untold.flatMap((each) => (each.madeIn === generation ? each.withDeltas : each.changes));
+    const { deltaOutlivesRestore } = this.#ablations;
+    const events = untold.flatMap(({ madeIn, withDeltas, changes }) =>
+      madeIn === generation || deltaOutlivesRestore ? withDeltas : changes,
+    );
     const body = { type: 'events' as const, generation, events };
     this.#effects.push({ kind: 'broadcast', message: sign(this.#options.authenticator, macKey, body) });
   }

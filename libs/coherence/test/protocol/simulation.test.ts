@@ -100,9 +100,8 @@ describe('an epoch document that comes back from an old backup', () => {
 
   it('serves again in a new generation, without a restart of anybody, and mutations pass once it is thawed', () => {
     const staged = scene();
-    const { epoch } = staged.simulation.environment;
     const made = staged.mutate(700, 'k0', { on: false });
-    staged.at(800, () => staged.simulation.restore(epoch.document, 'g2', 1));
+    staged.at(800, () => staged.simulation.restore(staged.simulation.backup(), 'g2', 1));
     staged.check('p0', 'k1#0', 1_000, 1_800);
     const acknowledged: boolean[] = [];
     for (const time of [800 + 1_050, 2_400])
