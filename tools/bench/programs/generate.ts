@@ -58,6 +58,8 @@ const SINGLE = keyV1.AuthorizationServiceService.authorize;
 
 let tls: TlsFiles | undefined;
 let prepared: Prepared[] = [];
+/** A run goes on where the one before has ended, so that all of them are asked by turns. */
+let asked = 0;
 let path: string = SINGLE.path;
 
 answering({
@@ -148,7 +150,8 @@ function closedLoop(
         if (--running === 0) resolve(tally.result());
         return;
       }
-      const request = prepared[next++ % prepared.length]!;
+      next += 1;
+      const request = prepared[asked++ % prepared.length]!;
       connection.call(request.message, (message) => {
         tally.note(request, message, since, checked);
         call(connection);
@@ -173,7 +176,7 @@ function openLoop(
     const send = (): void => {
       const due = Math.min(total, Math.floor(((performance.now() - started) * rate) / 1_000));
       for (; sent < due; sent++) {
-        const request = prepared[sent % prepared.length]!;
+        const request = prepared[asked++ % prepared.length]!;
         const scheduled = started + (sent * 1_000) / rate;
         connections[sent % connections.length]!.call(request.message, (message) => {
           tally.note(request, message, scheduled, checked);

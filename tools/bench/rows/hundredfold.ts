@@ -9,8 +9,6 @@ import { CHECKS, REACH_MICROS } from './batch';
 const HUNDREDFOLD: Size = { members: BASE.members * 100, workspaces: BASE.workspaces * 100 };
 const REQUESTS = 100_000;
 const MESSAGES = 1_000;
-/** Those that were filled first, and so lie together: what is dearer over all of them is the way to memory. */
-const TOGETHER: Size = { ...HUNDREDFOLD, members: 1_000 };
 const ROUNDS = 15;
 
 /** The rows `authorize` and `batch` over a dataset a hundred times as large. */
@@ -20,28 +18,23 @@ export const hundredfold: Row = {
   long: true,
   async run(bench) {
     bench.log(`  filling ${HUNDREDFOLD.members} keys, by production's fills from facts in the same process`);
-    const [latchkey, base, echo] = await Promise.all([
-      startLatchkey(bench, { size: HUNDREDFOLD, filled: HUNDREDFOLD.members, name: 'a hundredfold' }),
-      startLatchkey(bench, { size: BASE, filled: BASE.members, name: 'onefold' }),
+    const [latchkey, echo] = await Promise.all([
+      startLatchkey(bench, { size: HUNDREDFOLD, filled: HUNDREDFOLD.members }),
       startEcho(bench, 'messages'),
     ]);
     const about = { size: HUNDREDFOLD, requests: REQUESTS, perMessage: 1 };
     const calls = await startGenerator(bench, { about });
-    const together = await startGenerator(bench, { about: { ...about, size: TOGETHER } });
-    const onefold = await startGenerator(bench, { about: { ...about, size: BASE } });
-    const batches = await startGenerator(bench, { about: { ...about, requests: MESSAGES, perMessage: CHECKS } });
-    const amount = { calls: 20_000, warmUp: 40_000 };
-    const [ours = [], few = [], bases = [], echos = []] = await alternating(bench, ROUNDS, [
-      { server: latchkey, generator: calls, ...amount },
-      { server: { ...latchkey, name: '1,000 of it' }, generator: together, ...amount },
-      { server: base, generator: onefold, ...amount },
-      { server: echo, generator: calls, ...amount },
+    const amount = { generator: calls, calls: 20_000, warmUp: 40_000 };
+    const [ours = [], echos = []] = await alternating(bench, ROUNDS, [
+      { server: latchkey, ...amount },
+      { server: echo, ...amount },
     ]);
+    for (const process of [echo.process, calls]) await bench.end(process);
+    const batches = await startGenerator(bench, { about: { ...about, requests: MESSAGES, perMessage: CHECKS } });
     const [batched = []] = await alternating(bench, ROUNDS, [
       { server: latchkey, generator: batches, calls: 600, warmUp: 1_500 },
     ]);
-    for (const process of [latchkey.process, base.process, echo.process, calls, together, onefold, batches])
-      await bench.end(process);
+    for (const process of [latchkey.process, batches]) await bench.end(process);
 
     const ratio = spreadOf(ours.map(({ micros }, i) => micros / echos[i]!.micros));
     const perCheck = spreadOf(batched.map(({ micros }) => micros / CHECKS));
@@ -54,8 +47,6 @@ export const hundredfold: Row = {
           good: ratio.median <= REACH_AUTHORIZE,
         },
         { figure: 'Authorize over 100,000 members, server CPU', measured: costOf(ours) },
-        { figure: 'the same about 1,000 of them that lie together', measured: costOf(few) },
-        { figure: 'the same of a server that holds 1,000 members', measured: costOf(bases) },
         { figure: 'echo, server CPU', measured: costOf(echos) },
         {
           figure: 'BatchAuthorize of 100 over 100,000 members, for each check',
