@@ -15,6 +15,7 @@ import { measuredNode } from './measured-node';
 import { type Cost, packageTimes, selfTimes } from './profile';
 import { type RowResult } from './row';
 import { ROWS } from './rows';
+import { verdictOf } from './verdict';
 
 const log = (line: string): void => console.log(line);
 
@@ -70,11 +71,9 @@ async function run(): Promise<number> {
     await bench.close();
   }
   if (values.profile !== undefined) for (const line of profiles(values.profile)) log(line);
-  const all = [...results.values()];
-  const seconds = Math.round((performance.now() - started) / 1_000);
-  const figures: Record<string, number | string> = Object.assign({ seconds }, ...all.map((result) => result.figures));
-  log(JSON.stringify(figures));
-  return all.every(({ lines }) => lines.every(({ good }) => good !== false)) ? 0 : 1;
+  const { json, code } = verdictOf([...results.values()], Math.round((performance.now() - started) / 1_000));
+  log(json);
+  return code;
 }
 
 const SHOWN = 60;

@@ -11,7 +11,7 @@ import {
   requirePermissionHttp,
 } from '@latchkey/client';
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
-import { identityV1 } from '@latchkey/proto';
+import { identityV1, keyV1 } from '@latchkey/proto';
 import {
   CallError,
   newMember,
@@ -54,6 +54,8 @@ describe('a gRPC server behind requirePermission', () => {
   // Any service will do: this one is at hand.
   const { getWorkspace, createWorkspace, listWorkspaces } = identityV1.WorkspaceServiceService;
   let client: identityV1.WorkspaceServiceClient;
+  const { watchGrants } = keyV1.AuthorizationServiceService;
+  let streams: keyV1.AuthorizationServiceClient;
   const seen: (string | undefined)[] = [];
 
   beforeAll(async () => {
@@ -63,6 +65,10 @@ describe('a gRPC server behind requirePermission', () => {
         requirePermission(latchkey, {
           [getWorkspace.path]: { permission: 'projects:read', workspaceId: here },
           [createWorkspace.path]: { permission: 'projects:create', workspaceId: () => tenant.workspaceId },
+          [watchGrants.path]: {
+            permission: 'projects:read',
+            workspaceId: ({ metadata }) => String(metadata.get('workspace')[0] ?? ''),
+          },
         }),
       ],
     });
@@ -78,6 +84,15 @@ describe('a gRPC server behind requirePermission', () => {
         listWorkspaces: nothing,
       },
     );
+    server.addService(
+      { watchGrants },
+      {
+        watchGrants: ((stream) => {
+          seen.push(decisionOf(stream.metadata)?.principal?.principalId);
+          stream.on('data', () => stream.end());
+        }) satisfies grpc.handleBidiStreamingCall<keyV1.WatchGrantsRequest, keyV1.WatchGrantsResponse>,
+      },
+    );
     const port = await new Promise<number>((resolve, reject) =>
       server.bindAsync('localhost:0', grpc.ServerCredentials.createInsecure(), (error, bound) =>
         error ? reject(error) : resolve(bound),
@@ -86,7 +101,23 @@ describe('a gRPC server behind requirePermission', () => {
     closing.push(() => server.forceShutdown());
     client = new identityV1.WorkspaceServiceClient(`localhost:${port}`, grpc.credentials.createInsecure());
     closing.push(() => client.close());
+    streams = new keyV1.AuthorizationServiceClient(`localhost:${port}`, grpc.credentials.createInsecure());
+    closing.push(() => streams.close());
   });
+
+  /** A stream in both directions, which its handler ends at the first message. */
+  const open = async (workspaceId: string, key: string | undefined): Promise<CallError | undefined> => {
+    const metadata = new grpc.Metadata();
+    metadata.set('workspace', workspaceId);
+    if (key) metadata.set('authorization', `Bearer ${key}`);
+    const stream = streams.watchGrants(metadata, { deadline: Date.now() + 10_000 });
+    stream.write({ message: { $case: 'release', value: {} } });
+    return await new Promise((resolve) => {
+      stream.on('data', () => undefined);
+      stream.on('end', () => resolve(undefined));
+      stream.on('error', (error: grpc.ServiceError) => resolve(new CallError('watchGrants', error)));
+    });
+  };
 
   const call = async (
     method: 'getWorkspace' | 'createWorkspace' | 'listWorkspaces',
@@ -141,6 +172,27 @@ describe('a gRPC server behind requirePermission', () => {
     const before = seen.length;
     const error = await call(method, place ?? tenant.workspaceId, key === 'own' ? secret : key);
     expect(error).toMatchObject({ code, reason });
+    expect(seen).toHaveLength(before);
+  });
+
+  it('lets a stream in before its handler begins, by its metadata', async () => {
+    const before = seen.length;
+    expect(await open(tenant.workspaceId, secret)).toBeUndefined();
+    expect(seen.slice(before)).toEqual([memberId]);
+  });
+
+  it.each([
+    ['nobody', undefined, 'UNAUTHENTICATED', 'KEY_REQUIRED'],
+    ['nonsense', 'nonsense', 'UNAUTHENTICATED', 'MALFORMED_KEY'],
+  ] as const)('does not begin a stream of %s', async (_who, key, code, reason) => {
+    const before = seen.length;
+    expect(await open(tenant.workspaceId, key)).toMatchObject({ code, reason });
+    expect(seen).toHaveLength(before);
+  });
+
+  it('does not begin a stream of a holder in a place that is not theirs', async () => {
+    const before = seen.length;
+    expect(await open('ws_01h455vb4pex5vsknk084sn02q', secret)).toMatchObject({ reason: 'WORKSPACE_NOT_FOUND' });
     expect(seen).toHaveLength(before);
   });
 });

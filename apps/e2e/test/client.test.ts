@@ -190,6 +190,19 @@ test('an answer takes one deadline, whoever gives it: what memory waited is not 
   expect(asked.mock.calls[0]?.[1].deadline).toBeLessThanOrEqual(latest);
 });
 
+test('a question that is given up is CANCELLED while memory waits for a fact, too', async () => {
+  const client = await newClient();
+  const { question } = await newHolder();
+  const never = new Promise<never>(() => undefined);
+  jest.spyOn(client, 'judge', 'get').mockReturnValue({ ...client.judge, judgeKey: () => never });
+  const cancelled = { name: 'LatchkeyError', code: 'CANCELLED' };
+  await expect(client.authorize(question, { signal: AbortSignal.abort() })).rejects.toMatchObject(cancelled);
+  const givenUp = new AbortController();
+  const answer = client.authorize(question, { signal: givenUp.signal });
+  givenUp.abort();
+  await expect(answer).rejects.toMatchObject(cancelled);
+});
+
 describe('the SDK fails closed', () => {
   it('with a typed error and a retry hint, without a lease and without a server', async () => {
     const client = connectLatchkey({ address: 'localhost:1', tls: suite.tls(), deadlineMs: 1_000 });

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ENTITY_KINDS } from '@latchkey/coherence';
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
+import { hashSecret, MINUTE_MS } from '@latchkey/facts';
 import { keyV1 } from '@latchkey/proto';
 import {
   CallError,
@@ -25,7 +26,7 @@ type Values = { [Case in Answer['$case']]: Extract<Answer, { $case: Case }>['val
 let suite: TestSuite;
 const open: { cancel(): void; client: grpc.Client }[] = [];
 beforeAll(async () => {
-  suite = await startTestSuite({ callers: ['stranger'] });
+  suite = await startTestSuite({ callers: ['stranger'], env: { all: { LATCHKEY_USAGE_FLUSH_MS: '200' } } });
 }, 120_000);
 afterEach(() => {
   for (const { cancel, client } of open.splice(0)) {
@@ -199,5 +200,32 @@ describe('a holder on the wire', () => {
       }
     }, 5);
     await removed.finally(() => clearInterval(rest));
+  });
+
+  it('is not believed about keys that its replica does not remember, nor about times to come', async () => {
+    const tenant = await newTenant(suite.api);
+    const { organizationId, admin } = tenant;
+    const [sent, unsent] = await Promise.all([1, 2].map(() => newToken(suite.api, organizationId, admin.as)));
+    const lastUsed = async (token: { id: string } | undefined): Promise<number | undefined> => {
+      const request = { organizationId, tokenId: token?.id ?? '' };
+      const { token: found } = await suite.api.tokens.getPersonalToken(request, { as: admin.as });
+      return found?.lastUsedTime?.getTime();
+    };
+    const stream = watch();
+    stream.say(hello);
+    stream.say(renew(1));
+    await stream.until('lease');
+    stream.say(fetchHash(hashSecret(sent?.secret ?? '')));
+    expect((await stream.until('entries')).entities).toMatchObject([{ id: sent?.id }]);
+    const minute = BigInt(Math.floor(Date.now() / MINUTE_MS) + 60);
+    const keys = [unsent, sent].map((token) => ({ keyId: token?.id ?? '', minute }));
+    stream.say({ $case: 'used', value: { keys } });
+    const found = await eventually(async () => {
+      const time = await lastUsed(sent);
+      if (time === undefined) throw new Error('not written yet');
+      return time;
+    });
+    expect(found).toBeLessThanOrEqual(Date.now() + MINUTE_MS);
+    expect(await lastUsed(unsent)).toBeUndefined();
   });
 });

@@ -24,7 +24,7 @@ export function decisionOf(request: object): Decision | undefined {
 /**
  * Lets in who holds the permission; {@link decisionOf} then answers for `remembered`.
  * @throws LatchkeyError UNAUTHENTICATED (KEY_REQUIRED, and the reasons of dead keys), PERMISSION_DENIED, NOT_FOUND (a place that is not the
- * key's), INVALID_ARGUMENT (no place), UNAVAILABLE, DEADLINE_EXCEEDED
+ * key's), INVALID_ARGUMENT (no place, or a malformed key), RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED
  */
 export async function admit<From>(
   latchkey: Pick<LatchkeyClient, 'authorize'>,

@@ -1,12 +1,12 @@
 import { type CacheLimits } from '@latchkey/coherence/sans-io';
-import { judge, type Judge, plainlyFits, Usage, type Verdict } from '@latchkey/facts';
+import { judge, type Judge, questionError, Usage, type Verdict } from '@latchkey/facts';
 import { keyV1 } from '@latchkey/proto';
 import {
   client,
   connect,
-  deadlineExceeded,
   LatchkeyError,
   type Outgoing,
+  gaveUp,
   type PromisedClient,
   type TlsFiles,
   toAppError,
@@ -133,13 +133,18 @@ export class LatchkeyClient {
 
   /**
    * May the holder of this key do this, here?
-   * @throws LatchkeyError INVALID_ARGUMENT for a malformed question; UNAVAILABLE when neither memory nor a server can answer, with
-   * a retry hint; DEADLINE_EXCEEDED
+   * @throws LatchkeyError INVALID_ARGUMENT for a malformed question, which is not sent; UNAVAILABLE when neither memory nor a server can
+   * answer, with a retry hint; RESOURCE_EXHAUSTED when this service has had too many unknown keys looked up lately, with one, too;
+   * DEADLINE_EXCEEDED; CANCELLED by the caller's signal
    */
   authorize(question: Question, options: AskOptions = {}): Promise<Decision> {
-    const found = this.#remembered(question);
-    if (found !== undefined && !(found instanceof Promise)) return Promise.resolve(fromVerdict(found));
-    return this.#later(found, question, this.#outgoing(options));
+    try {
+      const found = this.#remembered(question);
+      if (found !== undefined && !(found instanceof Promise)) return Promise.resolve(fromVerdict(found));
+      return this.#later(found, question, this.#outgoing(options));
+    } catch (error) {
+      return Promise.reject(toAppError(error));
+    }
   }
 
   /** Many questions at once; answers in their order. A question without an answer says so by itself. */
@@ -175,12 +180,15 @@ export class LatchkeyClient {
     this.#connection.close();
   }
 
-  /** Undefined: memory is not to be asked. */
+  /**
+   * Undefined: there is no memory yet to ask.
+   * @throws LatchkeyError INVALID_ARGUMENT for a malformed question: sent in a message with others, it would have them refused as well
+   */
   #remembered(question: Question): Verdict | Promise<Verdict> | undefined {
-    if (this.#holder.brand === '') return undefined;
     const asked = toRequest(question);
-    // What may be too long is the server's to refuse.
-    return plainlyFits(asked) ? this.judge.judgeKey(asked.key, asked) : undefined;
+    const error = questionError(asked);
+    if (error) throw malformed(error);
+    return this.#holder.brand === '' ? undefined : this.judge.judgeKey(asked.key, asked);
   }
 
   /** What waits for a fact, and then for a server if there must be one: together no longer than the answer is of use. */
@@ -208,12 +216,13 @@ export class LatchkeyClient {
   }
 }
 
-/** @throws LatchkeyError DEADLINE_EXCEEDED, after which nobody waits for what was found */
+/** @throws LatchkeyError DEADLINE_EXCEEDED or CANCELLED, after which nobody waits for what was found */
 async function untilLate(found: Verdict | Promise<Verdict>, { deadline, signal }: Outgoing): Promise<Verdict> {
   if (!(found instanceof Promise)) return found;
   let end: () => void = () => undefined;
-  const over = new Promise<never>((_resolve, reject) => {
-    const giveUp = (): void => reject(deadlineExceeded());
+  const abandoned = new Promise<never>((_resolve, reject) => {
+    const giveUp = (): void => reject(gaveUp(signal));
+    if (signal?.aborted) giveUp();
     const timer = setTimeout(giveUp, Math.max(0, deadline - Date.now()));
     signal?.addEventListener('abort', giveUp, { once: true });
     end = () => {
@@ -222,7 +231,7 @@ async function untilLate(found: Verdict | Promise<Verdict>, { deadline, signal }
     };
   });
   try {
-    return await Promise.race([found, over]);
+    return await Promise.race([found, abandoned]);
   } finally {
     end();
   }
@@ -232,8 +241,11 @@ function resultOf(result: keyV1.BatchAuthorizeResult | undefined): BatchResult {
   const outcome = result?.outcome;
   if (outcome?.$case === 'response') return { ok: true, decision: fromResponse(outcome.value) };
   if (outcome === undefined) return { ok: false, error: unanswered() };
-  const { reason, message, violations } = outcome.value;
-  return { ok: false, error: new LatchkeyError({ code: 'INVALID_ARGUMENT', reason, message, violations }) };
+  return { ok: false, error: malformed(outcome.value) };
+}
+
+function malformed({ reason, message, violations }: keyV1.CheckError): LatchkeyError {
+  return new LatchkeyError({ code: 'INVALID_ARGUMENT', reason, message, violations });
 }
 
 export const isUnavailable = (error: unknown): boolean =>

@@ -10,7 +10,7 @@ export interface HttpOptions {
 
 /**
  * Middleware for Express and whatever else calls `(request, response, next)`: lets a request in when the holder of its key holds
- * the permission. Answers others itself: 401, 403, 404, 400, 503 with Retry-After, 504, each with `{error: {code, reason, message}}`.
+ * the permission. Answers others itself: 400, 401, 403, 404, 429 and 503 with Retry-After, 504, 500, each with `{error: {code, reason, message}}`.
  * Afterwards `decisionOf(request)` says who it is.
  */
 export function requirePermissionHttp<Request extends IncomingMessage>(

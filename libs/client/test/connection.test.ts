@@ -82,6 +82,39 @@ describe('neither a lease nor a server', () => {
   });
 });
 
+test('a malformed question is not sent, by itself or with others', async () => {
+  const replica = await replicas.start();
+  const client = replicas.client([replica.link.port]);
+  const tooLong = { ...QUESTION, key: 'x'.repeat(70_000) };
+  const refused = {
+    name: 'LatchkeyError',
+    code: 'INVALID_ARGUMENT',
+    violations: [{ field: 'key', rule: 'string.max_bytes' }],
+  };
+  await expect(client.authorize(tooLong)).rejects.toMatchObject(refused);
+  expect(replica.asked).toBe(0);
+  const answered = { ok: true, decision: { allowed: true } };
+  expect(await client.authorizeBatch([QUESTION, tooLong, QUESTION])).toMatchObject([
+    answered,
+    { ok: false, error: refused },
+    answered,
+  ]);
+  expect(replica.asked).toBe(1);
+});
+
+test('a question that is given up is CANCELLED, whatever it waits for', async () => {
+  const replica = await replicas.start();
+  const client = replicas.client([replica.link.port]);
+  const cancelled = { name: 'LatchkeyError', code: 'CANCELLED' };
+  await expect(client.authorize(QUESTION, { signal: AbortSignal.abort() })).rejects.toMatchObject(cancelled);
+  const givenUp = new AbortController();
+  replica.before = () => {
+    givenUp.abort();
+    return sleep(2_000);
+  };
+  await expect(client.authorize(QUESTION, { signal: givenUp.signal })).rejects.toMatchObject(cancelled);
+});
+
 test('close() ends its timers, stream and connection, opens none again, and leaves questions a typed error', async () => {
   const replica = await replicas.start();
   const [started, ended] = [jest.spyOn(globalThis, 'setInterval'), jest.spyOn(globalThis, 'clearInterval')];

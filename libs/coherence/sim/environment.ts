@@ -52,7 +52,7 @@ export function conclude(environment: Environment, began: Began, answer: Answer)
   tally.answers++;
   if (answer.allowed) tally.accepts++;
   // Until a restore is over, what was made of a version that it lost can come to be made of a restored one (ADR 0009).
-  if (world.isBeingRestored && answer.used.some(({ renewed }) => renewed)) return;
+  if (answer.used.some(({ slot, renewed }) => renewed && world.isBeingRestored(slot))) return;
   const slack = longestLeaseMs * parameters.rho * 3;
   const what = judge(world, answer, began.since, began.databaseTime, slack);
   if (what === undefined) return;

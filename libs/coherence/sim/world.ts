@@ -73,7 +73,8 @@ export class World {
   readonly #slots: Slot[] = [];
   readonly #timeline: Timeline;
   readonly #proposed: Mutation[] = [];
-  #restores = 0;
+  /** Slots of which a restore that goes on has changed what is true. */
+  readonly #restoring = new Set<number>();
 
   constructor(timeline: Timeline, keys: readonly State[]) {
     this.#timeline = timeline;
@@ -181,18 +182,19 @@ export class World {
     });
     this.outbox.clear();
     for (const [mutation, committed] of outbox) this.outbox.set(mutation, committed);
-    this.#restores++;
+    const changed = restored.flatMap((version, i) => (version === places[i] ? [] : [i]));
+    for (const slot of changed) this.#restoring.add(slot);
     this.#timeline.note(() => 'the facts are restored');
     return () => {
-      this.#restores--;
+      for (const slot of changed) this.#restoring.delete(slot);
       restored.forEach((version, i) => (this.acknowledged[i] = Math.max(this.acknowledged[i]!, version)));
       this.#timeline.note(() => 'nobody may see any more what was lost');
     };
   }
 
-  /** While it goes on, replicas of before are still within their leases, and read what is restored. */
-  get isBeingRestored(): boolean {
-    return this.#restores > 0;
+  /** Until a restore that has changed it is over, replicas of before are within their leases, and read what is restored. */
+  isBeingRestored(slot: number): boolean {
+    return this.#restoring.has(slot);
   }
 
   /** Mutations that were asked for and never answered. */

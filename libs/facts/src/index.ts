@@ -2,7 +2,7 @@
 export { guardBy } from './guard';
 export { judge, type Judge, type JudgeOptions, type Memory, type Verdict } from './judge';
 export { MINUTE_MS, minuteOf } from './minute';
-export { plainlyFits } from './question';
+export { questionError } from './question';
 export { hashSecret, hintOf, type KeyKind, newSecret, parseSecret, type PresentedKey, RANDOM_BYTES } from './secret';
 export { SharedIds } from './shared-ids';
 export { type KeyUse, Usage } from './usage';

@@ -1,11 +1,58 @@
 import { type keyV1 } from '@latchkey/proto';
 
+interface Rule {
+  readonly field: string;
+  readonly of: (check: keyV1.AuthorizeRequest) => string;
+  readonly required: boolean;
+  readonly fits: (value: string) => boolean;
+  readonly limit: { readonly rule: string; readonly description: string };
+}
+
+/** The rules that the contract gives to AuthorizeRequest, again: a batch must break none of them for its other questions, and an SDK sends none that would. */
+const RULES: readonly Rule[] = [
+  {
+    field: 'key',
+    of: ({ key }) => key,
+    required: true,
+    fits: (value) => Buffer.byteLength(value) <= 256,
+    limit: bytes(256),
+  },
+  { field: 'permission', of: ({ permission }) => permission, required: true, fits: within(64), limit: characters(64) },
+  {
+    field: 'workspace_id',
+    of: ({ workspaceId }) => workspaceId,
+    required: false,
+    fits: within(64),
+    limit: characters(64),
+  },
+  {
+    field: 'organization_id',
+    of: ({ organizationId }) => organizationId,
+    required: false,
+    fits: within(64),
+    limit: characters(64),
+  },
+];
+
+/** Why this question is malformed; undefined if it is not. Never holds what the question said. */
+export function questionError(check: keyV1.AuthorizeRequest): keyV1.CheckError | undefined {
+  if (plainlyFits(check)) return undefined;
+  const violations = RULES.filter((rule) => breaks(check, rule)).map(({ field, of, limit }) =>
+    of(check) === ''
+      ? { field, rule: 'string.min_len', description: 'value length must be at least 1 characters' }
+      : { field, ...limit },
+  );
+  if (violations.length === 0) return undefined;
+  const fields = violations.map(({ field }) => field).join(', ');
+  return { reason: 'INVALID_REQUEST', message: `the question is malformed: ${fields}`, violations };
+}
+
 /** In the worst case a character is three of the 256 bytes that a key may have. */
 const PLAIN_KEY = 85;
 const LONGEST_NAME = 64;
 
 /** Whether the question keeps the limits of its message for certain, at a glance. One that does not may keep them all the same. */
-export function plainlyFits({ key, permission, workspaceId, organizationId }: keyV1.AuthorizeRequest): boolean {
+function plainlyFits({ key, permission, workspaceId, organizationId }: keyV1.AuthorizeRequest): boolean {
   return (
     key.length > 0 &&
     key.length <= PLAIN_KEY &&
@@ -14,4 +61,22 @@ export function plainlyFits({ key, permission, workspaceId, organizationId }: ke
     workspaceId.length <= LONGEST_NAME &&
     organizationId.length <= LONGEST_NAME
   );
+}
+
+function breaks(check: keyV1.AuthorizeRequest, { of, required, fits }: Rule): boolean {
+  const value = of(check);
+  return value === '' ? required : !fits(value);
+}
+
+function bytes(limit: number) {
+  return { rule: 'string.max_bytes', description: `value length must be at most ${limit} bytes` };
+}
+
+function characters(limit: number) {
+  return { rule: 'string.max_len', description: `value length must be at most ${limit} characters` };
+}
+
+/** As the contract counts: code points, of which a string has at most as many as it has units. */
+function within(limit: number): (value: string) => boolean {
+  return (value) => value.length <= limit || [...value].length <= limit;
 }

@@ -196,7 +196,7 @@ function invoke<Req, Res>(
   const metadata = new grpc.Metadata();
   if (traceparent) metadata.set('traceparent', traceparent);
   return new Promise((resolve, reject) => {
-    if (signal?.aborted || Date.now() >= deadline) return reject(over(signal));
+    if (signal?.aborted || Date.now() >= deadline) return reject(gaveUp(signal));
     const call = channel.makeUnaryRequest(
       method.path,
       (value: Req) => method.requestSerialize(value),
@@ -209,7 +209,7 @@ function invoke<Req, Res>(
         if (!error && response !== undefined) return resolve(response);
         // Whoever was connected is late; who was not, cannot be reached.
         const late = Date.now() >= deadline && isConnected(channel);
-        reject(signal?.aborted || late ? over(signal) : fromServiceError(error, stepName(method.path)));
+        reject(signal?.aborted || late ? gaveUp(signal) : fromServiceError(error, stepName(method.path)));
       },
     );
     const cancel = () => call.cancel();
@@ -249,8 +249,8 @@ function isConnected(channel: grpc.Client): boolean {
   return channel.getChannel().getConnectivityState(false) === grpc.connectivityState.READY;
 }
 
-// The reason of an aborted signal tells a deadline from a client that hung up.
-function over(signal: AbortSignal | undefined): Error {
+/** Why nobody waits any more: the reason of an aborted signal tells a deadline from a client that hung up. */
+export function gaveUp(signal: AbortSignal | undefined): Error {
   const reason: unknown = signal?.aborted ? signal.reason : deadlineExceeded();
   return reason instanceof AppError ? reason : cancelled();
 }

@@ -44,6 +44,7 @@ export {
   connect,
   type Connection,
   type ConnectOptions,
+  gaveUp,
   type OpenStream,
   type Outgoing,
   type PromisedClient,

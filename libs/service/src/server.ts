@@ -22,7 +22,7 @@ export interface Limits {
   readonly deadlineMs: number;
   /** Calls at once; more get RESOURCE_EXHAUSTED. Default 2000. */
   readonly running: number;
-  /** Streams at once; more get RESOURCE_EXHAUSTED. Default 1000. */
+  /** Streams at once, half of them of one caller; more get RESOURCE_EXHAUSTED. Default 1000. */
   readonly streams: number;
   /** Longest stream, ms. Default one hour. */
   readonly streamMs: number;
@@ -97,7 +97,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   tolerateResets(server);
 
   const running = new Set<symbol>();
-  const streams: StreamOptions['streams'] = new Set();
+  const streams: StreamOptions['streams'] = new Map();
   mount(server, services, {
     frontEnds: new Set(options.frontEnds),
     guard: options.guard,
@@ -132,7 +132,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         health.stop();
         await sleep(limits.drainMs);
         await options.beforeEnd?.();
-        for (const end of streams) end(stopping());
+        for (const end of streams.keys()) end(stopping());
         await shutDown(server, running, limits);
       })()),
   };

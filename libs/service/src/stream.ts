@@ -19,12 +19,12 @@ export interface StreamMethod {
 }
 
 export interface StreamOptions extends Pick<AdapterOptions, 'frontEnds' | 'guard' | 'log'> {
-  /** Streams at once, over which further ones are shed. */
+  /** Streams at once, over which further ones are shed; half of them for one caller. */
   readonly maxStreams: number;
   /** How long a stream may last, ms; a tenth less at random, so that those of one moment do not end in one moment. */
   readonly streamMs: number;
-  /** The streams that are open, to be ended when the server stops. */
-  readonly streams: Set<(error: AppError) => void>;
+  /** What ends each stream that is open, for when the server stops, and whose it is. */
+  readonly streams: Map<(error: AppError) => void, string>;
 }
 
 /** After a stream was told that its time is over, ms. */
@@ -63,7 +63,7 @@ export function duplex(method: StreamMethod, options: StreamOptions): grpc.handl
     };
 
     guarded(() => {
-      admit(method, call.metadata, caller, options);
+      const name = admit(method, call.metadata, caller, options);
       handler = method.entry.open(
         {
           send: (message) => {
@@ -73,9 +73,9 @@ export function duplex(method: StreamMethod, options: StreamOptions): grpc.handl
           },
           end,
         },
-        { caller: caller ?? '', log },
+        { caller: name, log },
       );
-      options.streams.add(end);
+      options.streams.set(end, name);
     });
     if (over || !handler) return;
     const { received, expiring } = handler;
@@ -96,16 +96,18 @@ export function duplex(method: StreamMethod, options: StreamOptions): grpc.handl
   };
 }
 
+/** Answers who opens the stream. */
 function admit(
   { entry }: StreamMethod,
   metadata: grpc.Metadata,
   caller: string | undefined,
   { frontEnds, guard, streams, maxStreams }: StreamOptions,
-): void {
+): string {
   if (!caller) throw callerRequired();
   const refused = entry.rule.refusesCaller({ caller, credential: credentialOf(metadata), frontEnds, guard });
   if (refused) throw refused;
-  if (streams.size >= maxStreams) {
+  const own = [...streams.values()].filter((name) => name === caller).length;
+  if (streams.size >= maxStreams || own >= Math.ceil(maxStreams / 2)) {
     throw new AppError({
       code: 'RESOURCE_EXHAUSTED',
       reason: 'TOO_MANY_STREAMS',
@@ -113,6 +115,7 @@ function admit(
       retryAfterMs: 1_000,
     });
   }
+  return caller;
 }
 
 function tooSlow(): AppError {

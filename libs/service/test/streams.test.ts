@@ -16,9 +16,9 @@ afterAll(() => world.end());
 const RELEASE: keyV1.WatchGrantsRequest = { message: { $case: 'release', value: {} } };
 const LEAVING: keyV1.WatchGrantsResponse = { message: { $case: 'leaving', value: {} } };
 
-/** A stream to the server, from the caller `ops`. */
-function openStream(address: string) {
-  const client = new keyV1.AuthorizationServiceClient(address, channelCredentials(world.pki.files('ops')));
+/** A stream to the server. */
+function openStream(address: string, caller = 'ops') {
+  const client = new keyV1.AuthorizationServiceClient(address, channelCredentials(world.pki.files(caller)));
   const call = client.watchGrants();
   const heard: string[] = [];
   let failure: CallError | undefined;
@@ -117,6 +117,19 @@ describe('a stream', () => {
     world.does.stream = () => handler;
     openStream(address).call.write(RELEASE);
     await eventually(() => expect(told).toEqual(['received']));
+  });
+
+  test('no caller takes more than half of the room', async () => {
+    const opened = recorded();
+    world.does.stream = () => opened.handler;
+    const { address } = await world.start({ limits: { streams: 4 } });
+    for (let count = 1; count <= 2; count++) {
+      openStream(address).call.write(RELEASE);
+      await eventually(() => expect(opened.told).toHaveLength(count));
+    }
+    expect(await openStream(address).refusal()).toMatchObject({ reason: 'TOO_MANY_STREAMS' });
+    openStream(address, 'key').call.write(RELEASE);
+    await eventually(() => expect(opened.told).toHaveLength(3));
   });
 
   test('is told when its time is over', async () => {

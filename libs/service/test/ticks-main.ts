@@ -9,8 +9,8 @@ const TICKS = 1_000;
 const COLLECTIONS = 10;
 
 async function main(): Promise<void> {
-  // As runMain does; left out where the test looks at what V8 does by itself.
-  if (!process.argv.includes('untuned')) tuneV8();
+  // As runMain does.
+  tuneV8();
   const { gc: collect } = globalThis;
   if (collect === undefined) throw new Error('start with --expose-gc');
   await tickOften();

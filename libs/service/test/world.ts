@@ -145,7 +145,7 @@ export class World {
       introspectKey: rpc(callerOnly('ops'), () =>
         Promise.resolve({ active: false, reason: answer.reason, principal: undefined, legacy: undefined }),
       ),
-      watchGrants: stream(callerOnly('ops'), (peer: StreamPeer<keyV1.WatchGrantsResponse>) => does.stream(peer)),
+      watchGrants: stream(callerOnly('ops', 'key'), (peer: StreamPeer<keyV1.WatchGrantsResponse>) => does.stream(peer)),
     } satisfies RpcTable<keyV1.AuthorizationServiceService>;
     return [
       service(identityV1.WorkspaceServiceService, workspaces),

@@ -300,7 +300,7 @@ async function ask(
   }
 }
 
-/** Whom changes are made at, and who is asked about each of them; each is connected once, before anything is measured. */
+/** Whom changes of tokens are made at, and who is asked about each change; each is connected once, before anything is measured. */
 interface Concerned {
   readonly tokens: Promised<keyV1.PersonalTokenServiceClient>;
   readonly replicas: readonly LoadConnection[];
@@ -310,7 +310,7 @@ interface Concerned {
 
 async function connectConcerned(world: World, sdk: LatchkeyClient): Promise<Concerned> {
   const tls = world.tls('ops');
-  // Changes are made at another replica than the measured one, so that what that one does is answer checks and hear of changes.
+  // At another replica than the measured one, so that what that one does is answer checks and hear of changes.
   const { calls: tokens, close } = openClient(keyV1.PersonalTokenServiceClient, world.keyAddresses[1] ?? '', tls);
   const replicas = await Promise.all(
     world.keyAddresses.map((address) => LoadConnection.open(portOf(address), tls, AUTHORIZE.path)),

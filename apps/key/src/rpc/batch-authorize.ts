@@ -1,6 +1,6 @@
+import { questionError } from '@latchkey/facts';
 import { type keyV1 } from '@latchkey/proto';
 import { type CallContext } from '@latchkey/service';
-import { checkError } from '../check';
 import { type Deps } from '../deps';
 import { authorize } from './authorize';
 
@@ -13,7 +13,7 @@ export const batchAuthorize = ({ judge }: Pick<Deps, 'judge'>) => {
     // Those who miss the same fact at the same time share its one read.
     const late: Promise<void>[] = [];
     const results = request.checks.map((check, place): Result => {
-      const error = checkError(check);
+      const error = questionError(check);
       if (error) return { outcome: { $case: 'error', value: error } };
       const response = answer(check, ctx);
       if (!(response instanceof Promise)) return answered(response);

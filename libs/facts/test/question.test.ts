@@ -4,7 +4,7 @@ import { pathToString } from '@bufbuild/protobuf/reflect';
 import { createValidator } from '@bufbuild/protovalidate';
 import { DESCRIPTOR_SET_BASE64, keyV1 } from '@latchkey/proto';
 import fc from 'fast-check';
-import { checkError } from '../src/check';
+import { questionError } from '../src/question';
 
 const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, Buffer.from(DESCRIPTOR_SET_BASE64, 'base64')));
 const validator = createValidator({ registry });
@@ -29,7 +29,7 @@ test('a-batch-judges-each-question-by-the-rules-of-the-contract', () => {
   const check = fc.record({ key: text, permission: text, workspaceId: text, organizationId: text });
   fc.assert(
     fc.property(check, (asked) => {
-      const found = checkError(asked)?.violations.map(({ field, rule }) => `${field} ${rule}`) ?? [];
+      const found = questionError(asked)?.violations.map(({ field, rule }) => `${field} ${rule}`) ?? [];
       expect(found.sort()).toEqual(brokenRules(asked));
     }),
     { numRuns: 500 },
