@@ -104,6 +104,11 @@ export function memberStore(connection: Connection) {
       return await members.find({ userId }, { _id: 1 }, { session }).sort({ userId: 1, _id: 1 }).lean<MemberRow[]>();
     },
 
+    /** The same in one organization. */
+    async listEverIn(organizationId: string, userId: string): Promise<Pick<MemberRow, '_id'>[]> {
+      return await members.find({ userId, organizationId }, { _id: 1 }).sort({ userId: 1, _id: 1 }).lean<MemberRow[]>();
+    },
+
     /** Up to `limit` ACTIVE memberships of a person, oldest first, those after the id `after`. */
     async listActive(page: { userId: string; after: string | undefined; limit: number }): Promise<MemberRow[]> {
       const { userId, after, limit } = page;

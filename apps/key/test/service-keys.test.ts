@@ -3,6 +3,7 @@ import { AppError } from '@latchkey/service';
 import { createPersonalToken } from '../src/rpc/create-personal-token';
 import { createServiceKey } from '../src/rpc/create-service-key';
 import { deleteServiceKey, workspacesOfKey } from '../src/rpc/delete-service-key';
+import { disableServiceKey } from '../src/rpc/disable-service-key';
 import { getServiceKey } from '../src/rpc/get-service-key';
 import { importLegacyKeys } from '../src/rpc/import-legacy-keys';
 import { listServiceKeys } from '../src/rpc/list-service-keys';
@@ -141,14 +142,30 @@ describe('a deleted service key is refused at once', () => {
     const other = setUp();
     const { key } = await at.create();
     const keyId = key?.id ?? '';
+    const asked = context('DeleteServiceKey', at);
     const workspaces = workspacesOfKey(world.deps);
-    expect(await workspaces({ organizationId: at.organizationId, keyId })).toEqual([at.workspaceId]);
+    expect(await workspaces({ organizationId: at.organizationId, keyId }, asked)).toEqual([at.workspaceId]);
     for (const organizationId of [other.organizationId, newId('org')]) {
-      await expect(workspaces({ organizationId, keyId })).rejects.toMatchObject({
-        reason: 'KEY_NOT_FOUND',
-      });
+      await expect(workspaces({ organizationId, keyId }, asked)).rejects.toMatchObject({ reason: 'KEY_NOT_FOUND' });
     }
   });
+});
+
+test('a key that has expired by the service’s own clock is disabled for those whose clocks say otherwise', async () => {
+  const at = setUp();
+  const { key, secret } = await at.create();
+  const keyId = key?.id ?? '';
+  const expireTime = new Date(Date.now() - 1_000);
+  await world.database.collection<{ _id: string }>('keys').updateOne({ _id: keyId }, { $set: { expireTime } });
+  world.clock.now = () => Date.now() - 60_000;
+  try {
+    expect(await at.ask(secret)).toMatchObject({ allowed: true });
+    const { organizationId } = at;
+    await disableServiceKey(world.deps)({ organizationId, keyId, requestId: '' }, context('DisableServiceKey', at));
+    expect(await at.ask(secret)).toMatchObject({ allowed: false, reason: 'KEY_DISABLED' });
+  } finally {
+    world.clock.now = Date.now;
+  }
 });
 
 describe('legacy keys are imported by their hashes', () => {

@@ -59,7 +59,8 @@ describe('RemoveWorkspace', () => {
       { signal: new AbortController().signal },
     );
     expect(world.bindings.removed).toContain(only.accountId);
-    const gone = workspacesOfKey(world.deps)({ organizationId: at.organizationId, keyId: only.id });
+    const request = { organizationId: at.organizationId, keyId: only.id };
+    const gone = workspacesOfKey(world.deps)(request, context('DeleteServiceKey', at));
     await expect(gone).rejects.toMatchObject({ reason: 'KEY_NOT_FOUND' });
 
     at.end(at.another);

@@ -183,6 +183,15 @@ export class Mutations {
     return { answer: done.answer, replayed: done.replayed };
   }
 
+  /**
+   * Waits until every replica knows of changes that are made already, by whomever: to be called before a caller is told outside of
+   * {@link run} that something is so.
+   * @throws AppError UNAVAILABLE (NOT_YET_VISIBLE), DEADLINE_EXCEEDED
+   */
+  async confirm(events: readonly ChangeEvent[], ctx: CallContext): Promise<void> {
+    await this.#pass(events, ctx);
+  }
+
   /** What the relay does with the events that a crash has left between a commit and its bump: it bumps them. */
   get sweeper(): Record<string, OutboxHandler> {
     return {

@@ -152,7 +152,10 @@ export function permission(name: string, fields: ScopeFields): Rule<PrincipalCon
  */
 export function permissionOn<const O extends string, Req extends Has<O, string>>(
   name: string,
-  options: { readonly organization: O; readonly workspacesOf: (request: Req) => Promise<readonly string[]> },
+  options: {
+    readonly organization: O;
+    readonly workspacesOf: (request: Req, ctx: CallContext) => Promise<readonly string[]>;
+  },
 ): Rule<PrincipalContext, Req> {
   const fields: ScopeFields = { organization: options.organization };
   return {
@@ -175,7 +178,7 @@ export function permissionOn<const O extends string, Req extends Has<O, string>>
       if (!known.ok) return known;
       let workspaceIds: readonly string[];
       try {
-        workspaceIds = await options.workspacesOf(request);
+        workspaceIds = await options.workspacesOf(request, ctx);
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
         return { ok: false, error, actor: actorOf(known.ctx.principal) };

@@ -1,5 +1,5 @@
 import { keyV1 } from '@latchkey/proto';
-import { type PrincipalContext } from '@latchkey/service';
+import { type CallContext, type PrincipalContext } from '@latchkey/service';
 import { type Deps } from '../deps';
 import { keyNotFound } from '../errors';
 import { keyDelta } from '../key-delta';
@@ -25,17 +25,21 @@ export const deleteServiceKey =
 
 /**
  * The workspaces that a service key acts in, for the rule that asks in each of them. Also of a deleted key: a repeat of the
- * call that deleted it is to get its answer. Not of one that has died with its last workspace: nobody deleted that.
+ * call that deleted it is to get its answer. Not of one that has died with its last workspace: nobody deleted that, and whoever is told
+ * so may rely on it, though the call that has made it so may be waiting for replicas yet.
  * @throws AppError NOT_FOUND (KEY_NOT_FOUND)
  */
 export const workspacesOfKey =
-  ({ keys }: Pick<Deps, 'keys'>) =>
-  async ({
-    organizationId,
-    keyId,
-  }: Pick<keyV1.DeleteServiceKeyRequest, 'organizationId' | 'keyId'>): Promise<readonly string[]> => {
+  ({ keys, mutations }: Pick<Deps, 'keys' | 'mutations'>) =>
+  async (
+    { organizationId, keyId }: Pick<keyV1.DeleteServiceKeyRequest, 'organizationId' | 'keyId'>,
+    ctx: CallContext,
+  ): Promise<readonly string[]> => {
     const key = await keys.findById(keyId);
     if (key?.kind !== 'SERVICE' || key.organizationId !== organizationId) throw keyNotFound(keyId);
-    if (key.revokedBecause === 'WORKSPACES_DELETED') throw keyNotFound(keyId);
+    if (key.revokedBecause === 'WORKSPACES_DELETED') {
+      await mutations.confirm([{ kind: 'key', id: keyId, hashes: [] }], ctx);
+      throw keyNotFound(keyId);
+    }
     return key.workspaceIds;
   };

@@ -141,7 +141,7 @@ class MemberServiceServicer(object):
 
     def LeaveOrganization(self, request, context):
         """Ends the actor's own membership, just as RemoveMember does. A repeat of a call that has taken effect comes from nobody
-        whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND).
+        whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND), once every replica knows.
         Rule: the member itself, asserted by a front end; a key is refused (BEARER_REFUSED).
         Errors: FAILED_PRECONDITION (LAST_ADMIN).
         """

@@ -74,7 +74,7 @@ class MemberServiceStub:
     """
     LeaveOrganization: _grpc.UnaryUnaryMultiCallable[_member_pb2.LeaveOrganizationRequest, _member_pb2.LeaveOrganizationResponse]
     """Ends the actor's own membership, just as RemoveMember does. A repeat of a call that has taken effect comes from nobody
-    whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND).
+    whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND), once every replica knows.
     Rule: the member itself, asserted by a front end; a key is refused (BEARER_REFUSED).
     Errors: FAILED_PRECONDITION (LAST_ADMIN).
     """
@@ -125,7 +125,7 @@ class MemberServiceAsyncStub(MemberServiceStub):
     """
     LeaveOrganization: _aio.UnaryUnaryMultiCallable[_member_pb2.LeaveOrganizationRequest, _member_pb2.LeaveOrganizationResponse]  # type: ignore[assignment]
     """Ends the actor's own membership, just as RemoveMember does. A repeat of a call that has taken effect comes from nobody
-    whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND).
+    whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND), once every replica knows.
     Rule: the member itself, asserted by a front end; a key is refused (BEARER_REFUSED).
     Errors: FAILED_PRECONDITION (LAST_ADMIN).
     """
@@ -215,7 +215,7 @@ class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_member_pb2.LeaveOrganizationResponse, _abc.Awaitable[_member_pb2.LeaveOrganizationResponse]]:
         """Ends the actor's own membership, just as RemoveMember does. A repeat of a call that has taken effect comes from nobody
-        whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND).
+        whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND), once every replica knows.
         Rule: the member itself, asserted by a front end; a key is refused (BEARER_REFUSED).
         Errors: FAILED_PRECONDITION (LAST_ADMIN).
         """

@@ -126,7 +126,7 @@ class PersonalTokenServiceServicer(object):
 
     def DisablePersonalToken(self, request, context):
         """Takes one of the actor's own tokens out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this
-        returns. One that is disabled already, and one that has expired, stay as they are. Idempotent.
+        returns. One that has expired is disabled, too, since clocks differ, and goes on being EXPIRED. Idempotent.
         Rule: the member itself, also by a bearer key, even the very token.
         Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
         """

@@ -57,7 +57,7 @@ class PersonalTokenServiceStub:
     """
     DisablePersonalToken: _grpc.UnaryUnaryMultiCallable[_personal_token_pb2.DisablePersonalTokenRequest, _personal_token_pb2.DisablePersonalTokenResponse]
     """Takes one of the actor's own tokens out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this
-    returns. One that is disabled already, and one that has expired, stay as they are. Idempotent.
+    returns. One that has expired is disabled, too, since clocks differ, and goes on being EXPIRED. Idempotent.
     Rule: the member itself, also by a bearer key, even the very token.
     Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
     """
@@ -115,7 +115,7 @@ class PersonalTokenServiceAsyncStub(PersonalTokenServiceStub):
     """
     DisablePersonalToken: _aio.UnaryUnaryMultiCallable[_personal_token_pb2.DisablePersonalTokenRequest, _personal_token_pb2.DisablePersonalTokenResponse]  # type: ignore[assignment]
     """Takes one of the actor's own tokens out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this
-    returns. One that is disabled already, and one that has expired, stay as they are. Idempotent.
+    returns. One that has expired is disabled, too, since clocks differ, and goes on being EXPIRED. Idempotent.
     Rule: the member itself, also by a bearer key, even the very token.
     Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
     """
@@ -200,7 +200,7 @@ class PersonalTokenServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_personal_token_pb2.DisablePersonalTokenResponse, _abc.Awaitable[_personal_token_pb2.DisablePersonalTokenResponse]]:
         """Takes one of the actor's own tokens out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this
-        returns. One that is disabled already, and one that has expired, stay as they are. Idempotent.
+        returns. One that has expired is disabled, too, since clocks differ, and goes on being EXPIRED. Idempotent.
         Rule: the member itself, also by a bearer key, even the very token.
         Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
         """

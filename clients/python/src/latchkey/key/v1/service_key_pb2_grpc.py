@@ -133,8 +133,8 @@ class ServiceKeyServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DisableServiceKey(self, request, context):
-        """Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that is
-        disabled already, and one that has expired, stay as they are. Idempotent.
+        """Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that
+        has expired is disabled, too, since clocks differ, and goes on being EXPIRED. Idempotent.
         Rule: permission workspaces:manage-keys in every workspace that the key acts in.
         Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
         """

@@ -63,8 +63,8 @@ class ServiceKeyServiceStub:
     A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
     """
     DisableServiceKey: _grpc.UnaryUnaryMultiCallable[_service_key_pb2.DisableServiceKeyRequest, _service_key_pb2.DisableServiceKeyResponse]
-    """Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that is
-    disabled already, and one that has expired, stay as they are. Idempotent.
+    """Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that
+    has expired is disabled, too, since clocks differ, and goes on being EXPIRED. Idempotent.
     Rule: permission workspaces:manage-keys in every workspace that the key acts in.
     Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
     """
@@ -137,8 +137,8 @@ class ServiceKeyServiceAsyncStub(ServiceKeyServiceStub):
     A narrowed key grants nothing: PERMISSION_DENIED (NARROWED_KEY).
     """
     DisableServiceKey: _aio.UnaryUnaryMultiCallable[_service_key_pb2.DisableServiceKeyRequest, _service_key_pb2.DisableServiceKeyResponse]  # type: ignore[assignment]
-    """Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that is
-    disabled already, and one that has expired, stay as they are. Idempotent.
+    """Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that
+    has expired is disabled, too, since clocks differ, and goes on being EXPIRED. Idempotent.
     Rule: permission workspaces:manage-keys in every workspace that the key acts in.
     Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
     """
@@ -238,8 +238,8 @@ class ServiceKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _service_key_pb2.DisableServiceKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_service_key_pb2.DisableServiceKeyResponse, _abc.Awaitable[_service_key_pb2.DisableServiceKeyResponse]]:
-        """Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that is
-        disabled already, and one that has expired, stay as they are. Idempotent.
+        """Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that
+        has expired is disabled, too, since clocks differ, and goes on being EXPIRED. Idempotent.
         Rule: permission workspaces:manage-keys in every workspace that the key acts in.
         Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
         """

@@ -1456,7 +1456,7 @@ export const MemberServiceService = {
   },
   /**
    * Ends the actor's own membership, just as RemoveMember does. A repeat of a call that has taken effect comes from nobody
-   * whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND).
+   * whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND), once every replica knows.
    * Rule: the member itself, asserted by a front end; a key is refused (BEARER_REFUSED).
    * Errors: FAILED_PRECONDITION (LAST_ADMIN).
    */
@@ -1519,7 +1519,7 @@ export interface MemberServiceServer extends UntypedServiceImplementation {
   reinstateMember: handleUnaryCall<ReinstateMemberRequest, ReinstateMemberResponse>;
   /**
    * Ends the actor's own membership, just as RemoveMember does. A repeat of a call that has taken effect comes from nobody
-   * whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND).
+   * whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND), once every replica knows.
    * Rule: the member itself, asserted by a front end; a key is refused (BEARER_REFUSED).
    * Errors: FAILED_PRECONDITION (LAST_ADMIN).
    */
@@ -1656,7 +1656,7 @@ export interface MemberServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Ends the actor's own membership, just as RemoveMember does. A repeat of a call that has taken effect comes from nobody
-   * whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND).
+   * whom the organization knows, and is answered NOT_FOUND (ORGANIZATION_NOT_FOUND), once every replica knows.
    * Rule: the member itself, asserted by a front end; a key is refused (BEARER_REFUSED).
    * Errors: FAILED_PRECONDITION (LAST_ADMIN).
    */

@@ -1947,7 +1947,7 @@ export const PersonalTokenServiceService = {
   },
   /**
    * Takes one of the actor's own tokens out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this
-   * returns. One that is disabled already, and one that has expired, stay as they are. Idempotent.
+   * returns. One that has expired is disabled, too, since clocks differ, and goes on being EXPIRED. Idempotent.
    * Rule: the member itself, also by a bearer key, even the very token.
    * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
    */
@@ -2061,7 +2061,7 @@ export interface PersonalTokenServiceServer extends UntypedServiceImplementation
   updatePersonalToken: handleUnaryCall<UpdatePersonalTokenRequest, UpdatePersonalTokenResponse>;
   /**
    * Takes one of the actor's own tokens out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this
-   * returns. One that is disabled already, and one that has expired, stay as they are. Idempotent.
+   * returns. One that has expired is disabled, too, since clocks differ, and goes on being EXPIRED. Idempotent.
    * Rule: the member itself, also by a bearer key, even the very token.
    * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
    */
@@ -2181,7 +2181,7 @@ export interface PersonalTokenServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Takes one of the actor's own tokens out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this
-   * returns. One that is disabled already, and one that has expired, stay as they are. Idempotent.
+   * returns. One that has expired is disabled, too, since clocks differ, and goes on being EXPIRED. Idempotent.
    * Rule: the member itself, also by a bearer key, even the very token.
    * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
    */

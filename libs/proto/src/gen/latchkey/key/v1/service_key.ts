@@ -1979,8 +1979,8 @@ export const ServiceKeyServiceService = {
     responseDeserialize: (value: Buffer): UpdateServiceKeyResponse => UpdateServiceKeyResponse.decode(value),
   },
   /**
-   * Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that is
-   * disabled already, and one that has expired, stay as they are. Idempotent.
+   * Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that
+   * has expired is disabled, too, since clocks differ, and goes on being EXPIRED. Idempotent.
    * Rule: permission workspaces:manage-keys in every workspace that the key acts in.
    * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
    */
@@ -2106,8 +2106,8 @@ export interface ServiceKeyServiceServer extends UntypedServiceImplementation {
    */
   updateServiceKey: handleUnaryCall<UpdateServiceKeyRequest, UpdateServiceKeyResponse>;
   /**
-   * Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that is
-   * disabled already, and one that has expired, stay as they are. Idempotent.
+   * Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that
+   * has expired is disabled, too, since clocks differ, and goes on being EXPIRED. Idempotent.
    * Rule: permission workspaces:manage-keys in every workspace that the key acts in.
    * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
    */
@@ -2239,8 +2239,8 @@ export interface ServiceKeyServiceClient extends Client {
     callback: (error: ServiceError | null, response: UpdateServiceKeyResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that is
-   * disabled already, and one that has expired, stay as they are. Idempotent.
+   * Takes a service key out of use until it is enabled again: refused everywhere (KEY_DISABLED) once this returns. One that
+   * has expired is disabled, too, since clocks differ, and goes on being EXPIRED. Idempotent.
    * Rule: permission workspaces:manage-keys in every workspace that the key acts in.
    * Errors: NOT_FOUND (KEY_NOT_FOUND), also for a deleted one.
    */
