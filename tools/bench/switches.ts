@@ -53,8 +53,18 @@ const ofMember: OpenSwitch = ({ api, organizationId, admin }, { memberId, secret
   give: () => api.members.reinstateMember({ organizationId, memberId }, { as: admin.as }),
 });
 
-/** By turns; every second one is of a token. */
-export const SWITCHES: readonly OpenSwitch[] = [ofToken, ofRole, ofToken, ofBinding, ofToken, ofMember];
+/** By turns; two of three are of a token. */
+export const SWITCHES: readonly OpenSwitch[] = [
+  ofToken,
+  ofToken,
+  ofRole,
+  ofToken,
+  ofToken,
+  ofBinding,
+  ofToken,
+  ofToken,
+  ofMember,
+];
 
 async function newRole({ api, organizationId, admin }: World, permissions: string[]): Promise<string> {
   const name = `role-${randomBytes(4).toString('hex')}`;
