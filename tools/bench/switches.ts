@@ -1,8 +1,7 @@
 // Mutations that a check shows: what each of them takes from the holder of a key, it gives back.
-import { randomBytes } from 'node:crypto';
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
-import { type keyV1, roleV1 } from '@latchkey/proto';
-import { type Promised } from '@latchkey/testing';
+import { type keyV1 } from '@latchkey/proto';
+import { newRole, type Promised } from '@latchkey/testing';
 import { type KeyHolder, type World } from './suite';
 
 /** What a holder of {@link newHolder} may do, and what is taken. */
@@ -31,7 +30,7 @@ const ofToken: OpenSwitch = ({ organizationId }, { tokenId, secret, as }, tokens
 
 const ofRole: OpenSwitch = async (world, holder) => {
   const { api, organizationId, admin } = world;
-  const roleId = await newRole(world, [ASKED, OTHER]);
+  const roleId = await newRole(world.api, world, [ASKED, OTHER]);
   await setRole(world, holder, roleId);
   const set = (permissions: string[]) =>
     api.roles.updateRole({ organizationId, roleId, permissions }, { as: admin.as });
@@ -39,7 +38,7 @@ const ofRole: OpenSwitch = async (world, holder) => {
 };
 
 const ofBinding: OpenSwitch = async (world, holder) => {
-  const without = await newRole(world, [OTHER]);
+  const without = await newRole(world.api, world, [OTHER]);
   return {
     secret: holder.secret,
     take: () => setRole(world, holder, without),
@@ -65,16 +64,6 @@ export const SWITCHES: readonly OpenSwitch[] = [
   ofToken,
   ofMember,
 ];
-
-async function newRole({ api, organizationId, admin }: World, permissions: string[]): Promise<string> {
-  const name = `role-${randomBytes(4).toString('hex')}`;
-  const { role } = await api.roles.createRole(
-    { organizationId, scope: roleV1.Scope.WORKSPACE, name, permissions },
-    { as: admin.as },
-  );
-  if (!role) throw new Error('CreateRole answered without a role');
-  return role.id;
-}
 
 function setRole(
   { api, organizationId, workspaceId, admin }: World,

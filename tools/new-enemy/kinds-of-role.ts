@@ -1,6 +1,6 @@
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
 import { roleV1 } from '@latchkey/proto';
-import { newMember, newToken, type TestMember } from '@latchkey/testing';
+import { newMember, newRole, newToken, type TestMember } from '@latchkey/testing';
 import { EDITING, type Kind, questionsAbout, type World } from './kind';
 import { untilAnswered } from './patience';
 
@@ -25,10 +25,8 @@ export const KINDS_OF_ROLE: readonly Kind[] = [
     async open(world) {
       const { api, tenant } = world;
       const { organizationId, admin } = tenant;
-      const set = { organizationId, scope: roleV1.Scope.WORKSPACE, name: 'edited' };
       const permissions = ['runs:read', ...EDITING];
-      const { role } = await api.roles.createRole({ ...set, permissions }, { as: admin.as });
-      const roleId = role?.id ?? '';
+      const roleId = await newRole(api, tenant, permissions);
       const { secret } = await memberWithToken(world, { workspaceRoleId: roleId });
       const update = (requestId: string, to: string[]) =>
         api.roles.updateRole({ organizationId, roleId, permissions: to, requestId }, { as: admin.as });

@@ -3,6 +3,7 @@ import { keyV1, roleV1 } from '@latchkey/proto';
 import {
   CallError,
   newMember,
+  newRole,
   newTenant,
   newToken,
   newUser,
@@ -201,11 +202,7 @@ test('a role in use cannot be deleted, a built-in one neither edited nor deleted
   const tenant: Tenant = await newTenant(suite.api);
   const { organizationId, admin } = tenant;
   const options = { as: admin.as };
-  const { role } = await suite.api.roles.createRole(
-    { organizationId, scope: roleV1.Scope.WORKSPACE, name: 'r', permissions: ['runs:read'] },
-    options,
-  );
-  const roleId = role?.id ?? '';
+  const roleId = await newRole(suite.api, tenant, ['runs:read']);
   const holder = await newMember(suite.api, tenant, { workspaceRoleId: roleId });
   expect((await refusal(suite.api.roles.deleteRole({ organizationId, roleId }, options))).reason).toBe('ROLE_IN_USE');
   await suite.api.bindings.removeWorkspaceMember(
@@ -222,14 +219,11 @@ test('a role in use cannot be deleted, a built-in one neither edited nor deleted
 test('an edited role counts from the moment the edit is answered', async () => {
   const tenant = await newTenant(suite.api);
   const { organizationId, workspaceId, admin } = tenant;
-  const { role } = await suite.api.roles.createRole(
-    { organizationId, scope: roleV1.Scope.WORKSPACE, name: 'r', permissions: ['runs:read', 'runs:create'] },
-    { as: admin.as },
-  );
-  const holder = await newMember(suite.api, tenant, { workspaceRoleId: role?.id });
+  const roleId = await newRole(suite.api, tenant, ['runs:read', 'runs:create']);
+  const holder = await newMember(suite.api, tenant, { workspaceRoleId: roleId });
   const { secret } = await newToken(suite.api, organizationId, holder.as);
   expect(await reason(secret, { permission: 'runs:create', workspaceId })).toBe(REASON.ALLOWED);
-  await suite.api.roles.updateRole({ organizationId, roleId: role?.id, permissions: ['runs:read'] }, { as: admin.as });
+  await suite.api.roles.updateRole({ organizationId, roleId, permissions: ['runs:read'] }, { as: admin.as });
   expect(await reason(secret, { permission: 'runs:create', workspaceId })).toBe(REASON.PERMISSION_MISSING);
   expect(await reason(secret, { permission: 'runs:read', workspaceId })).toBe(REASON.ALLOWED);
 });
@@ -237,11 +231,7 @@ test('an edited role counts from the moment the edit is answered', async () => {
 test('a narrowed token grants nothing: nobody sheds the narrowing by granting', async () => {
   const tenant = await newTenant(suite.api);
   const { organizationId, workspaceId, admin } = tenant;
-  const { role } = await suite.api.roles.createRole(
-    { organizationId, scope: roleV1.Scope.WORKSPACE, name: 'r', permissions: ['runs:read'] },
-    { as: admin.as },
-  );
-  const roleId = role?.id ?? '';
+  const roleId = await newRole(suite.api, tenant, ['runs:read']);
   const member = await newMember(suite.api, tenant, { workspaceRoleId: roleId });
   const outsider = await newMember(suite.api, tenant);
   const permissions = ['organization:manage', 'organization:manage-members'];

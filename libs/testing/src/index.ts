@@ -24,7 +24,16 @@ export {
   type Promised,
   LONGEST_RECONNECT_MS,
 } from './api';
-export { newMember, newTenant, newToken, newUser, newWorkspace, type Tenant, type TestMember } from './tenants';
+export {
+  newMember,
+  newRole,
+  newTenant,
+  newToken,
+  newUser,
+  newWorkspace,
+  type Tenant,
+  type TestMember,
+} from './tenants';
 export { readAllDocuments, type StoredDocument } from './documents';
 export { crashAt } from './crash';
 export { withoutWaiting } from './without-waiting';

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { roleV1 } from '@latchkey/proto';
 import type { Api, As } from './api';
 
 /** A person in an organization, as tests need them. */
@@ -60,6 +61,18 @@ export async function newMember(
   );
   if (!member) throw new Error('AddMember answered without a member');
   return { ...person, memberId: member.id };
+}
+
+/** A role for the tenant's workspaces: its id. */
+export async function newRole(
+  api: Api,
+  { organizationId, admin }: Pick<Tenant, 'organizationId' | 'admin'>,
+  permissions: string[],
+): Promise<string> {
+  const request = { organizationId, scope: roleV1.Scope.WORKSPACE, name: `role-${unique()}`, permissions };
+  const { role } = await api.roles.createRole(request, { as: admin.as });
+  if (!role) throw new Error('CreateRole answered without a role');
+  return role.id;
 }
 
 /** A personal token of the member: its id and its secret. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { BUILT_IN_ROLE_IDS } from '@latchkey/decision';
 import { roleV1 } from '@latchkey/proto';
-import { newMember, newTenant, newToken, newUser, newWorkspace } from '@latchkey/testing';
+import { newMember, newRole, newTenant, newToken, newUser, newWorkspace } from '@latchkey/testing';
 import { typeid } from 'typeid-js';
 import type { World } from './world';
 
@@ -57,11 +57,7 @@ const newViewerId = async (world: World): Promise<string> => {
   const roles = { workspaceRoleId: BUILT_IN_ROLE_IDS.WORKSPACE_VIEWER };
   return (await newMember(world.api, world.tenant, roles)).memberId;
 };
-const newRole = async (world: World): Promise<string> => {
-  const request = { ...org(world), scope: roleV1.Scope.WORKSPACE, name: unique(), permissions: ['runs:read'] };
-  const { role } = await world.api.roles.createRole(request, { as: world.tenant.admin.as });
-  return role?.id ?? '';
-};
+const newRoleId = (world: World): Promise<string> => newRole(world.api, world.tenant, ['runs:read']);
 const newTokenId = async (world: World): Promise<string> => {
   const { organizationId, admin } = world.tenant;
   return (await newToken(world.api, organizationId, admin.as)).id;
@@ -379,7 +375,7 @@ export const ROLE_CASES: RpcCase[] = [
     leaves: {
       request: async (world) => ({
         ...org(world),
-        roleId: await newRole(world),
+        roleId: await newRoleId(world),
         name: unique(),
         description: 'of late',
         permissions: ['runs:create'],
@@ -393,7 +389,7 @@ export const ROLE_CASES: RpcCase[] = [
   {
     rpc: 'role.v1.RoleService/DeleteRole',
     rule: { permission: 'organization:manage' },
-    request: async (world) => ({ ...org(world), roleId: await newRole(world) }),
+    request: async (world) => ({ ...org(world), roleId: await newRoleId(world) }),
     absent: { ...ORGANIZATION, roleId: 'ROLE_NOT_FOUND' },
     leaves: { kind: 'role', object: 'roleId', changed: [[]] },
   },
