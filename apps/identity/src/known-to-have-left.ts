@@ -19,8 +19,9 @@ export function knownToHaveLeft<Req extends { readonly organizationId: string }>
         return admission;
       }
       const { organizationId } = request;
-      const hashes = [membershipHash(organizationId, credential.userId)];
-      const ever = await members.listEverIn(organizationId, credential.userId);
+      const { userId } = credential;
+      const hashes = [membershipHash(organizationId, userId)];
+      const ever = await members.listEver({ userId, organizationId });
       await mutations.confirm(
         ever.map(({ _id: id }) => ({ kind: 'member', id, hashes })),
         ctx,

@@ -99,14 +99,12 @@ export function memberStore(connection: Connection) {
         .lean<MemberRow[]>();
     },
 
-    /** Every membership that a person has ever had. */
-    async listEver(userId: string, session: ClientSession): Promise<Pick<MemberRow, '_id'>[]> {
-      return await members.find({ userId }, { _id: 1 }, { session }).sort({ userId: 1, _id: 1 }).lean<MemberRow[]>();
-    },
-
-    /** The same in one organization. */
-    async listEverIn(organizationId: string, userId: string): Promise<Pick<MemberRow, '_id'>[]> {
-      return await members.find({ userId, organizationId }, { _id: 1 }).sort({ userId: 1, _id: 1 }).lean<MemberRow[]>();
+    /** Every membership that a person has ever had, in one organization where it is given. */
+    async listEver(
+      whose: { readonly userId: string; readonly organizationId?: string },
+      session?: ClientSession,
+    ): Promise<Pick<MemberRow, '_id'>[]> {
+      return await members.find(whose, { _id: 1 }, { session }).sort({ userId: 1, _id: 1 }).lean<MemberRow[]>();
     },
 
     /** Up to `limit` ACTIVE memberships of a person, oldest first, those after the id `after`. */

@@ -4,9 +4,9 @@ import { keyV1 } from '@latchkey/proto';
 import {
   client,
   connect,
+  gaveUp,
   LatchkeyError,
   type Outgoing,
-  gaveUp,
   type PromisedClient,
   type TlsFiles,
   toAppError,

@@ -15,6 +15,7 @@ interface Work {
   readonly mutation: Mutation;
   /** What its commit has made; not known yet where the bump comes first. */
   readonly version: number | undefined;
+  readonly delta: Delta | undefined;
   readonly swept: boolean;
 }
 
@@ -48,7 +49,7 @@ export class WriterNode {
     if (!this.machine.alive) return;
     timeline.note(() => `${this.machine.name} is asked for M${mutation.id} on ${world.nameOf(mutation.slot)}`);
     const madeIn = this.#barrier.generation;
-    if (switches.bumpBeforeState) this.#enter({ mutation, version: undefined, swept: false }, undefined);
+    if (switches.bumpBeforeState) this.#enter({ mutation, version: undefined, delta: undefined, swept: false });
     const commit = () => {
       const replayed = mutation.version !== undefined;
       world.commit(mutation);
@@ -56,9 +57,9 @@ export class WriterNode {
       return { replayed, version, delta };
     };
     network.call(this.machine, 'commit', commit, ({ replayed, version, delta }) => {
-      const work = { mutation, version, swept: false };
+      const work = { mutation, version, delta, swept: false };
       if (replayed && switches.replayWithoutBarrier) this.#answer(work);
-      else if (!switches.bumpBeforeState) this.#enter(work, delta, madeIn);
+      else if (!switches.bumpBeforeState) this.#enter(work, madeIn);
       else if (this.#passedEarly.has(mutation)) this.#answer(work);
     });
   }
@@ -86,17 +87,17 @@ export class WriterNode {
     });
   }
 
-  #enter(work: Work, delta: Delta | undefined, madeIn?: string): void {
+  #enter(work: Work, madeIn?: string): void {
+    const { mutation, delta } = work;
     // Also of what is asked for again, which the real service no longer knows: no harm must come of it.
-    const { event } = work.mutation;
-    this.#do(this.#barrier.submit(work, [{ ...event, delta }], this.machine.clock(), madeIn));
+    this.#do(this.#barrier.submit(work, [{ ...mutation.event, delta }], this.machine.clock(), madeIn));
   }
 
   #sweep(): void {
     const { world, timeline } = this.#environment;
     for (const [mutation, committed] of world.outbox) {
       const { version, delta } = mutation;
-      if (timeline.now - committed > SWEEP_MS) this.#enter({ mutation, version, swept: true }, delta);
+      if (timeline.now - committed > SWEEP_MS) this.#enter({ mutation, version, delta, swept: true });
     }
   }
 
@@ -119,11 +120,11 @@ export class WriterNode {
   }
 
   #passed(work: Work): void {
-    const { mutation, version, swept } = work;
+    const { mutation, swept } = work;
     if (swept) return;
-    if (version !== undefined) this.#answer(work);
-    else if (mutation.version !== undefined) this.#answer({ ...work, version: mutation.version });
-    else this.#passedEarly.add(mutation);
+    const version = work.version ?? mutation.version;
+    if (version === undefined) this.#passedEarly.add(mutation);
+    else this.#answer({ ...work, version });
   }
 
   #do(effects: readonly BarrierEffect<Work>[]): void {

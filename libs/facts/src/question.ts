@@ -8,31 +8,37 @@ interface Rule {
   readonly limit: { readonly rule: string; readonly description: string };
 }
 
-/** The rules that the contract gives to AuthorizeRequest, again: a batch must break none of them for its other questions, and an SDK sends none that would. */
+const KEY_BYTES = 256;
+/** Of a permission and of ids, characters. */
+const LONGEST_NAME = 64;
+
+/**
+ * The rules that the contract gives to AuthorizeRequest, again: a batch must break none of them for its other questions, and an SDK
+ * sends none that would.
+ */
 const RULES: readonly Rule[] = [
   {
     field: 'key',
     of: ({ key }) => key,
     required: true,
-    fits: (value) => Buffer.byteLength(value) <= 256,
-    limit: bytes(256),
+    fits: (value) => Buffer.byteLength(value) <= KEY_BYTES,
+    limit: { rule: 'string.max_bytes', description: `value length must be at most ${KEY_BYTES} bytes` },
   },
-  { field: 'permission', of: ({ permission }) => permission, required: true, fits: within(64), limit: characters(64) },
-  {
-    field: 'workspace_id',
-    of: ({ workspaceId }) => workspaceId,
-    required: false,
-    fits: within(64),
-    limit: characters(64),
-  },
-  {
-    field: 'organization_id',
-    of: ({ organizationId }) => organizationId,
-    required: false,
-    fits: within(64),
-    limit: characters(64),
-  },
+  name('permission', ({ permission }) => permission, { required: true }),
+  name('workspace_id', ({ workspaceId }) => workspaceId),
+  name('organization_id', ({ organizationId }) => organizationId),
 ];
+
+function name(field: string, of: Rule['of'], { required = false } = {}): Rule {
+  return {
+    field,
+    of,
+    required,
+    // As the contract counts: code points, of which a string has at most as many as it has units.
+    fits: (value) => value.length <= LONGEST_NAME || [...value].length <= LONGEST_NAME,
+    limit: { rule: 'string.max_len', description: `value length must be at most ${LONGEST_NAME} characters` },
+  };
+}
 
 /** Why this question is malformed; undefined if it is not. Never holds what the question said. */
 export function questionError(check: keyV1.AuthorizeRequest): keyV1.CheckError | undefined {
@@ -47,9 +53,8 @@ export function questionError(check: keyV1.AuthorizeRequest): keyV1.CheckError |
   return { reason: 'INVALID_REQUEST', message: `the question is malformed: ${fields}`, violations };
 }
 
-/** In the worst case a character is three of the 256 bytes that a key may have. */
-const PLAIN_KEY = 85;
-const LONGEST_NAME = 64;
+/** In the worst case a character is three bytes. */
+const PLAIN_KEY = Math.floor(KEY_BYTES / 3);
 
 /** Whether the question keeps the limits of its message for certain, at a glance. One that does not may keep them all the same. */
 function plainlyFits({ key, permission, workspaceId, organizationId }: keyV1.AuthorizeRequest): boolean {
@@ -66,17 +71,4 @@ function plainlyFits({ key, permission, workspaceId, organizationId }: keyV1.Aut
 function breaks(check: keyV1.AuthorizeRequest, { of, required, fits }: Rule): boolean {
   const value = of(check);
   return value === '' ? required : !fits(value);
-}
-
-function bytes(limit: number) {
-  return { rule: 'string.max_bytes', description: `value length must be at most ${limit} bytes` };
-}
-
-function characters(limit: number) {
-  return { rule: 'string.max_len', description: `value length must be at most ${limit} characters` };
-}
-
-/** As the contract counts: code points, of which a string has at most as many as it has units. */
-function within(limit: number): (value: string) => boolean {
-  return (value) => value.length <= limit || [...value].length <= limit;
 }

@@ -18,7 +18,7 @@ const MUTATIONS_PER_SECOND = 50;
 /** A lane begins each mutation on time, unless it is not through with the one before. */
 const ENOUGH_PER_SECOND = 48;
 const HOLDERS = 40;
-/** Of them, those whom changes concern, each of another kind than the one before; the others are what the load asks about. */
+/** Of them, those whom changes concern; the others are what the load asks about. */
 const CHANGING = 12;
 const ROUNDS = 15;
 const CALLS = 30_000;

@@ -17,7 +17,7 @@ export const deleteUser =
       const overtaken = removalOvertaken();
       try {
         const { answer } = await deps.mutations.run(ctx, identityV1.DeleteUserResponse, async (tx) => {
-          for (const { _id } of await deps.members.listEver(userId, tx.session)) tx.changed('member', _id);
+          for (const { _id } of await deps.members.listEver({ userId }, tx.session)) tx.changed('member', _id);
           if (!(await deps.users.remove(userId, tx.session))) throw userNotFound(userId);
           const removed: Removal[] = [];
           for (const seat of seats) {
